@@ -1,0 +1,86 @@
+/** What the sender of an event should do after a failure: deliver it again, or give up on it. */
+export type Disposition = "retry" | "reject";
+
+/**
+ * Every code a stowage error may carry, with the sentence docs/errors.md shows for it.
+ *
+ * Codes are stable: they are what people alert on. A code says what went wrong; the class says whether to try again.
+ */
+export const errorCodes = {
+  // events
+  EVENT_MALFORMED: "The message is not a CloudEvent 1.0: an attribute is missing or breaks the specification.",
+  EVENT_MEDIA_TYPE: "The content type or content encoding of the message is not one a CloudEvent can have.",
+  EVENT_TOO_LARGE: "The message, or what it inflates to, is larger than the host accepts.",
+  EVENT_UNKNOWN: "The event's type is not in the catalogue.",
+  EVENT_INVALID: "The event's data does not fit the schema of its type.",
+  EVENT_MISROUTED: "The event reached a function that does not handle its type.",
+  EVENT_TIMEOUT: "The function did not finish within the delivery's time, or its caller went away.",
+  EVENT_UNDELIVERED: "The sink did not accept an event that a function published.",
+  // configuration and command line
+  CONFIG_INVALID: "The configuration is not valid; every problem is listed.",
+  TRIGGER_INVALID: "A file in triggers/ asks for something the embedded broker does not do.",
+  PORT_UNAVAILABLE: "A function asked for something that this host was not configured with.",
+  DATA_IN_USE: "Another process already works in the data directory.",
+  // store
+  STORE_KEY_INVALID: "A store key is empty, too long or tries to leave the store.",
+  STORE_NOT_FOUND: "The store holds no object of that key.",
+  STORE_UNAVAILABLE: "The store could not be read or written now.",
+  STORE_URL_INVALID: "The store URL is of a kind that is not supported, or is malformed.",
+  // registries and content
+  REFERENCE_INVALID: "A text is not an image reference.",
+  DIGEST_INVALID: "A text is not a sha256 digest.",
+  CONTENT_MISMATCH: "Bytes do not have the size or digest their descriptor promises.",
+  CONTENT_UNKNOWN: "The registry, layout or archive does not hold the content asked for.",
+  MANIFEST_INVALID: "A manifest or index cannot be read, is too large, or lies about its parts.",
+  LAYOUT_INVALID: "A directory or archive is not an OCI image layout.",
+  REGISTRY_DENIED: "The registry refused the credentials, or there were none.",
+  REGISTRY_REFUSED: "The registry refused the request for good.",
+  REGISTRY_UNAVAILABLE: "The registry could not be reached, is overloaded or answered with a server error.",
+  CREDENTIALS_INVALID: "A credentials file cannot be read.",
+  // charts
+  CHART_INVALID: "A chart archive or its Chart.yaml cannot be read.",
+  CHART_UNRENDERABLE: "A chart could not be rendered, so its images are not known.",
+  RENDERER_UNAVAILABLE: "The program that renders charts is not there or did not run.",
+  // archives and bundles
+  ARCHIVE_INVALID: "An archive is damaged, or holds an entry that is not allowed.",
+  RELEASE_INVALID: "A release description is not valid.",
+  IMAGES_MISSING: "Images that a release needs are not in the registry; all of them are listed.",
+  // webhooks
+  WEBHOOK_UNAUTHENTICATED: "A webhook request did not carry the shared secret.",
+  WEBHOOK_INVALID: "A webhook body is not what its sender is documented to send.",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface StowageErrorOptions extends ErrorOptions {
+  /** Seconds to wait before the same thing is tried again, when the other side said so. */
+  readonly retryAfter?: number | undefined;
+}
+
+/**
+ * Base of every error stowage raises on purpose.
+ *
+ * `disposition` decides between redelivery and the dead-letter sink. Anything else that is thrown is a bug.
+ */
+export abstract class StowageError extends Error {
+  abstract readonly disposition: Disposition;
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: StowageErrorOptions = {}) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/** The same thing may succeed later: a registry is throttling, a connection dropped. */
+export class TransientError extends StowageError {
+  readonly disposition = "retry";
+}
+
+/** The same thing can never succeed: bad data, an unknown chart, a digest that does not match. */
+export class RejectedError extends StowageError {
+  readonly disposition = "reject";
+}

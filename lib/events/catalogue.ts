@@ -1,0 +1,116 @@
+import { z } from "zod";
+
+const digest = z.string().regex(/^sha256:[a-f0-9]{64}$/, "must be sha256: and 64 hex digits");
+const name = z.string().min(1).max(255);
+const key = z.string().min(1).max(1024);
+const seconds = z.number().min(0);
+
+/** One version of a chart and where its registry keeps it. */
+const chartVersion = z.object({
+  name,
+  version: name,
+  /** Digest of the chart archive (the layer), not of the manifest. */
+  digest,
+  /** `oci://host/repository:tag` */
+  reference: z.string().min(1),
+});
+
+interface EventDefinition {
+  /** One sentence for docs/events.md: what has happened. */
+  readonly summary: string;
+  readonly data: z.ZodType<object>;
+  /** Fields of `data` that are repeated as extension attributes, in lower case, because triggers cannot see data. */
+  readonly promote: readonly string[];
+}
+
+/**
+ * Every event stowage understands: the authority that types, checks, docs/events.md and JSON Schemas derive from.
+ *
+ * A new event is one entry here. A breaking change is a new entry `….vN`; both live until the old one is unwired. Data
+ * carries references, not payloads; whatever may grow without bound lies in the store, and the event carries its key.
+ */
+export const catalogue = {
+  "dev.stowage.artifact.pushed.v1": {
+    summary: "A registry reports that a tag was written. A hint: whoever acts on it reads the registry again.",
+    data: z.object({
+      registry: name.describe("Host of the registry, with port where it has one"),
+      repository: name,
+      tag: name.optional().describe("Absent when a manifest was pushed by digest only"),
+      digest: digest.optional().describe("Digest of the manifest, where the registry says it"),
+      mediaType: z.string().optional(),
+      artifactKind: z.enum(["chart", "image", "unknown"]),
+    }),
+    promote: ["registry", "repository", "tag", "digest", "artifactKind"],
+  },
+  "dev.stowage.artifact.deleted.v1": {
+    summary: "A registry reports that a tag, a manifest or a whole repository was deleted. A hint as well.",
+    data: z.object({
+      registry: name,
+      repository: name,
+      tag: name.optional(),
+      digest: digest.optional(),
+    }),
+    promote: ["registry", "repository", "tag", "digest"],
+  },
+  "dev.stowage.index.updated.v1": {
+    summary: "The chart index has changed. Not sent when an event led to no change.",
+    data: z.object({
+      digest: digest.describe("Digest of the index.yaml that was written"),
+      charts: z.int().min(0).describe("Chart versions in the index now"),
+      added: z.array(chartVersion).max(100),
+      changed: z.array(chartVersion).max(100).describe("Same name and version, other bytes"),
+      removed: z.array(z.object({ name, version: name })).max(100),
+      truncated: z.boolean().describe("More changed than fits: read the index"),
+    }),
+    promote: ["digest"],
+  },
+  "dev.stowage.images.listed.v1": {
+    summary: "The images that one chart version needs are known and lie in the store.",
+    data: z.object({
+      chart: name,
+      version: name,
+      digest: digest.describe("Digest of the chart archive"),
+      key: key.describe("Store key of the findings (JSON)"),
+      images: z.int().min(0).describe("How many images are required"),
+    }),
+    promote: ["chart", "version"],
+  },
+  "dev.stowage.bundle.requested.v1": {
+    summary: "Somebody wants an installer bundle of a release.",
+    data: z.object({
+      release: z.record(z.string(), z.unknown()).describe("A release description: docs/release.md"),
+      to: z.string().max(1024).optional().describe("Store URL; default: releases/<name>/<version>/ of the own store"),
+    }),
+    promote: [],
+  },
+  "dev.stowage.bundle.built.v1": {
+    summary: "An installer bundle is complete in the store.",
+    data: z.object({
+      release: name,
+      version: name,
+      store: z.string().describe("URL of the store that holds it"),
+      key,
+      sha256: z.string().regex(/^[a-f0-9]{64}$/),
+      size: z.int().min(0).describe("Bytes"),
+      images: z.int().min(0),
+      moved: z.int().min(0).describe("Bytes read from registries"),
+      reused: z.int().min(0).describe("Bytes that did not have to be read again"),
+      seconds,
+    }),
+    promote: ["release", "version"],
+  },
+  "dev.knative.sources.ping": {
+    summary: "A PingSource of triggers/ fired. The extension attribute `task` says for whom.",
+    data: z.object({ task: name }),
+    promote: ["task"],
+  },
+} as const satisfies Record<string, EventDefinition>;
+
+export type EventType = keyof typeof catalogue;
+export type EventData<T extends EventType> = z.output<(typeof catalogue)[T]["data"]>;
+
+export const eventTypes = Object.keys(catalogue) as readonly EventType[];
+export const isEventType = (type: string): type is EventType => Object.hasOwn(catalogue, type);
+
+/** The JSON Schema (2020-12) of an event's data. */
+export const dataSchema = (type: EventType): object => z.toJSONSchema(catalogue[type].data, { io: "input" });

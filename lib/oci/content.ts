@@ -1,0 +1,70 @@
+import type { Descriptor, Digest } from "./descriptor.ts";
+
+/** Bytes as they flow. Whoever stops reading early ends the transfer behind it. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+export interface OpenOptions {
+  /** First byte wanted, counted from 0. A resumed or partial read; such bytes can be checked for length only. */
+  readonly start?: number | undefined;
+  /** Last byte wanted, inclusive. */
+  readonly end?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One repository of content that can only be read: a registry repository, an OCI layout, an archive.
+ *
+ * Names resolve to descriptors, descriptors open to bytes. Manifests and blobs are opened alike; the media type tells
+ * an implementation which of its doors to use.
+ */
+export interface Source {
+  /** How the place is called in messages, without secrets: `docker://host/repo`, `oci:dir`. */
+  readonly name: string;
+
+  /**
+   * @param reference a tag or a digest
+   * @throws RejectedError CONTENT_UNKNOWN when there is no such tag or manifest
+   */
+  resolve(reference: string, signal?: AbortSignal): Promise<Descriptor>;
+
+  /**
+   * Open content. The stream ends only after size and digest were verified (whole reads); a mismatch breaks it with
+   * RejectedError CONTENT_MISMATCH, so no reader ever sees a complete wrong content.
+   *
+   * @throws RejectedError CONTENT_UNKNOWN
+   */
+  open(descriptor: Descriptor, options?: OpenOptions): Promise<Bytes>;
+
+  /** The tags, in no particular order. */
+  tags(signal?: AbortSignal): AsyncIterable<string>;
+}
+
+export interface PutOptions {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Where else the same place may already hold the blob (a repository name on the same registry); a target that can
+   * mount takes it from there without moving bytes.
+   */
+  readonly from?: string | undefined;
+}
+
+/** A Source that also takes content. */
+export interface Target extends Source {
+  has(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
+
+  /**
+   * Take content. `bytes` is opened only when the target really needs it, and may be opened again after a failed
+   * attempt. What arrives is verified before it becomes visible; content that is there already is left alone.
+   * Children first: a target may refuse a manifest whose parts it does not hold.
+   *
+   * @returns how the content came to be there
+   * @throws RejectedError CONTENT_MISMATCH
+   */
+  put(descriptor: Descriptor, bytes: () => Promise<Bytes>, options?: PutOptions): Promise<"written" | "mounted" | "present">;
+
+  /** Let a tag name a manifest that is there. Replaces what the tag named before. */
+  tag(name: string, descriptor: Descriptor, signal?: AbortSignal): Promise<void>;
+
+  /** Forget a tag or (by digest) a manifest. Forgetting what is not there is no error. */
+  remove(reference: string | Digest, signal?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,29 @@
+import { createHash } from "node:crypto";
+import { RejectedError } from "../errors.ts";
+import type { Bytes } from "./content.ts";
+import type { Descriptor } from "./descriptor.ts";
+
+/**
+ * Pass bytes on while checking them against their descriptor.
+ *
+ * More bytes than promised break the stream before the surplus is passed on; too few, or another digest, break it at the
+ * end instead of ending it. A reader that saw the end has seen the right bytes.
+ *
+ * @param where who sent the bytes, for the message
+ */
+export async function* verified(bytes: Bytes, { digest, size }: Descriptor, where: string): Bytes {
+  const hash = createHash("sha256");
+  let seen = 0;
+  const refuse = (why: string): never => {
+    throw new RejectedError("CONTENT_MISMATCH", `Cannot take ${digest} from ${where}: ${why}`);
+  };
+  for await (const chunk of bytes) {
+    seen += chunk.byteLength;
+    if (seen > size) refuse(`more than the promised ${size} bytes`);
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (seen < size) refuse(`${seen} of the promised ${size} bytes`);
+  const actual = `sha256:${hash.digest("hex")}`;
+  if (actual !== digest) refuse(`the bytes have digest ${actual}`);
+}
