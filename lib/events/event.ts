@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import type { z } from "zod";
 import { RejectedError } from "../errors.ts";
 import { catalogue, type EventData, type EventType, isEventType } from "./catalogue.ts";
 
@@ -47,7 +47,9 @@ export function parseEvent(wire: WireEvent): Event {
 
 /** One line that names every problem with its path, short enough for a dead letter. */
 function explain(error: z.ZodError): string {
-  const problems = error.issues.map(({ path, message }) => `${path.length === 0 ? "data" : path.join(".")}: ${message}`);
+  const problems = error.issues.map(
+    ({ path, message }) => `${path.length === 0 ? "data" : path.join(".")}: ${message}`,
+  );
   return problems.join("; ").slice(0, 600);
 }
 

@@ -60,7 +60,11 @@ export interface Target extends Source {
    * @returns how the content came to be there
    * @throws RejectedError CONTENT_MISMATCH
    */
-  put(descriptor: Descriptor, bytes: () => Promise<Bytes>, options?: PutOptions): Promise<"written" | "mounted" | "present">;
+  put(
+    descriptor: Descriptor,
+    bytes: () => Promise<Bytes>,
+    options?: PutOptions,
+  ): Promise<"written" | "mounted" | "present">;
 
   /** Let a tag name a manifest that is there. Replaces what the tag named before. */
   tag(name: string, descriptor: Descriptor, signal?: AbortSignal): Promise<void>;

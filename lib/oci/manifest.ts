@@ -8,7 +8,10 @@ export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 const descriptor = z.object({
   mediaType: z.string().min(1).max(255),
-  digest: z.custom<Descriptor["digest"]>((value) => typeof value === "string" && isDigest(value), "is not a sha256 digest"),
+  digest: z.custom<Descriptor["digest"]>(
+    (value) => typeof value === "string" && isDigest(value),
+    "is not a sha256 digest",
+  ),
   size: z.int().min(0),
   annotations: z.record(z.string(), z.string()).optional(),
   platform: z
@@ -109,7 +112,10 @@ export async function readAll(
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   if (wanted.size > limit) {
-    throw new RejectedError("MANIFEST_INVALID", `Cannot read ${wanted.digest}: ${wanted.size} bytes, more than ${limit}`);
+    throw new RejectedError(
+      "MANIFEST_INVALID",
+      `Cannot read ${wanted.digest}: ${wanted.size} bytes, more than ${limit}`,
+    );
   }
   return collect(await source.open(wanted, { signal }));
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { RejectedError } from "../errors.ts";
+import { RejectedError, TransientError } from "../errors.ts";
 import type { Bytes } from "./content.ts";
 import type { Descriptor } from "./descriptor.ts";
 
@@ -7,7 +7,8 @@ import type { Descriptor } from "./descriptor.ts";
  * Pass bytes on while checking them against their descriptor.
  *
  * More bytes than promised break the stream before the surplus is passed on; too few, or another digest, break it at the
- * end instead of ending it. A reader that saw the end has seen the right bytes.
+ * end instead of ending it. A reader that saw the end has seen the right bytes. Too few may be a lost connection, so that
+ * alone is worth another try.
  *
  * @param where who sent the bytes, for the message
  */
@@ -23,7 +24,12 @@ export async function* verified(bytes: Bytes, { digest, size }: Descriptor, wher
     hash.update(chunk);
     yield chunk;
   }
-  if (seen < size) refuse(`${seen} of the promised ${size} bytes`);
+  if (seen < size) {
+    throw new TransientError(
+      "CONTENT_MISMATCH",
+      `Cannot take ${digest} from ${where}: it ended after ${seen} of the promised ${size} bytes`,
+    );
+  }
   const actual = `sha256:${hash.digest("hex")}`;
   if (actual !== digest) refuse(`the bytes have digest ${actual}`);
 }

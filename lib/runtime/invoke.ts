@@ -83,7 +83,8 @@ export function toOutcome(error: unknown, signal?: AbortSignal): Outcome {
     error instanceof StowageError || !signal?.aborted
       ? error
       : new TransientError("EVENT_TIMEOUT", `Cannot finish: ${reasonOf(signal)}`, { cause: error });
-  if (!(known instanceof StowageError)) return { status: 500, failure: { code: "UNEXPECTED", message: clip(String(known)) } };
+  if (!(known instanceof StowageError))
+    return { status: 500, failure: { code: "UNEXPECTED", message: clip(String(known)) } };
   const failure = { code: known.code, message: clip(known.message) };
   if (known.disposition === "reject") return { status: 422, failure };
   return { status: 503, failure, ...(known.retryAfter === undefined ? {} : { retryAfter: known.retryAfter }) };
