@@ -16,6 +16,8 @@ export const errorCodes = {
   EVENT_MISROUTED: "The event reached a function that does not handle its type.",
   EVENT_TIMEOUT: "The function did not finish within the delivery's time, or its caller went away.",
   EVENT_UNDELIVERED: "The sink did not accept an event that a function published.",
+  BROKER_UNAVAILABLE: "The embedded broker cannot take or settle events now: too much waits, or its disk fails.",
+  JOURNAL_INVALID: "The embedded broker's journal is damaged, or was written by another version.",
   // configuration and command line
   CONFIG_INVALID: "The configuration is not valid; every problem is listed.",
   TRIGGER_INVALID: "A file in triggers/ asks for something the embedded broker does not do.",
@@ -25,6 +27,7 @@ export const errorCodes = {
   STORE_KEY_INVALID: "A store key is empty, too long or tries to leave the store.",
   STORE_NOT_FOUND: "The store holds no object of that key.",
   STORE_UNAVAILABLE: "The store could not be read or written now.",
+  STORE_OBJECT_INVALID: "An object in the store is larger than its reader takes, or is not what its key promises.",
   STORE_URL_INVALID: "The store URL is of a kind that is not supported, or is malformed.",
   // registries and content
   REFERENCE_INVALID: "A text is not an image reference.",
@@ -33,6 +36,9 @@ export const errorCodes = {
   CONTENT_UNKNOWN: "The registry, layout or archive does not hold the content asked for.",
   MANIFEST_INVALID: "A manifest or index cannot be read, is too large, or lies about its parts.",
   LAYOUT_INVALID: "A directory or archive is not an OCI image layout.",
+  IMAGE_INVALID: "An image cannot be built: a path, a name or a platform given for it is not allowed.",
+  DISK_UNAVAILABLE: "A file could not be read or written now: the disk is full, access is denied, or it is gone.",
+  TREE_INVALID: "A registry storage tree on disk is damaged, or a symbolic link leads out of it.",
   REGISTRY_DENIED: "The registry refused the credentials, or there were none.",
   REGISTRY_REFUSED: "The registry refused the request for good.",
   REGISTRY_UNAVAILABLE: "The registry could not be reached, is overloaded or answered with a server error.",

@@ -16,6 +16,8 @@ export interface Ports {
   readonly registries: Registries;
   /** Turns a chart into the manifests helm would install. */
   readonly renderer: Renderer;
+  /** The content of a mounted secret file, without surrounding white space. Read anew each time: secrets rotate. */
+  readonly secrets: (file: string) => Promise<string>;
   /** Send events besides the reply. Resolves once they are accepted for delivery. */
   readonly publish: (events: readonly Event[], signal?: AbortSignal) => Promise<void>;
 }

@@ -55,6 +55,8 @@ export const mediaTypes = {
   ociLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+  dockerConfig: "application/vnd.docker.container.image.v1+json",
+  dockerLayerGzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
   helmConfig: "application/vnd.cncf.helm.config.v1+json",
   helmChart: "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
   helmChartLegacy: "application/tar+gzip",

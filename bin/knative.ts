@@ -1,0 +1,28 @@
+import { functions, isFunctionName } from "../functions/index.ts";
+import { compose } from "../lib/compose.ts";
+import { loadConfig } from "../lib/config/index.ts";
+import { RejectedError } from "../lib/errors.ts";
+import { createLog } from "../lib/runtime/index.ts";
+import { serveFunction } from "../lib/runtime/knative.ts";
+
+// Serves the function named by FUNCTION_TARGET on PORT: what a Knative Service runs.
+const log = createLog();
+
+async function main({ FUNCTION_TARGET = "", PORT = "8080" } = process.env): Promise<void> {
+  if (!isFunctionName(FUNCTION_TARGET)) {
+    const names = Object.keys(functions).join(", ");
+    throw new RejectedError("CONFIG_INVALID", `Cannot serve FUNCTION_TARGET "${FUNCTION_TARGET}": there are ${names}`);
+  }
+  const { default: fn } = await functions[FUNCTION_TARGET]();
+  const deps = compose(await loadConfig(process.env), { log });
+  const served = await serveFunction(fn, deps, { port: Number(PORT) });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => void served.drain().then(() => process.exit(0)));
+  }
+  log.info({ function: fn.name, url: served.url }, "ready");
+}
+
+main().catch((error: unknown) => {
+  log.error({ err: error }, "Cannot start");
+  process.exit(1);
+});

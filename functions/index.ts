@@ -1,0 +1,14 @@
+import type { AnyFunction } from "../lib/runtime/index.ts";
+
+/** Every function by name, loaded only when asked for: a cold start pays for one. */
+export const functions = {
+  "build-bundle": () => import("./build-bundle.ts"),
+  bury: () => import("./bury.ts"),
+  "index-charts": () => import("./index-charts.ts"),
+  "list-images": () => import("./list-images.ts"),
+  "receive-webhook": () => import("./receive-webhook.ts"),
+  "serve-charts": () => import("./serve-charts.ts"),
+} as const satisfies Record<string, () => Promise<{ readonly default: AnyFunction }>>;
+
+export type FunctionName = keyof typeof functions;
+export const isFunctionName = (name: string): name is FunctionName => Object.hasOwn(functions, name);

@@ -1,0 +1,141 @@
+import { crc32 } from "node:zlib";
+import { joinCrc32 } from "./crc32.ts";
+import { bytesSegment, checkRange, concat, exact, late, type Segment } from "./segments.ts";
+
+/** Magic, deflate, no flags, no time, no hints, system unknown (RFC 1952, 2.3). */
+const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+const trailerSize = 8;
+
+/** Content of the largest stored block, and the bytes before it: last flag, length, complement (RFC 1951, 3.2.4). */
+const blockContent = 65_535;
+const blockHeader = 5;
+const stride = blockHeader + blockContent;
+
+/** Bytes of the chunks that come out. */
+const chunkSize = 256 * 1024;
+
+/**
+ * A real gzip file (one member) that holds `content` as it is, in stored blocks: for content that is compressed already,
+ * or that must keep a size known beforehand. It grows by 0.01 %.
+ *
+ * Every range but the last 8 bytes is produced from its own part of the content. Those hold a CRC-32 of everything. Each
+ * read remembers the CRC of what went through it, in whatever order and however parallel, and the trailer joins them:
+ * after all parts of an upload were read, it costs nothing. What was never read until then is read for it.
+ */
+export function gzipStored(content: Segment): Segment {
+  const sums = new Sums(content);
+  const trailer = late(
+    trailerSize,
+    async (signal) => {
+      const bytes = Buffer.alloc(trailerSize);
+      bytes.writeUInt32LE(await sums.total(signal), 0);
+      bytes.writeUInt32LE(content.size % 2 ** 32, 4);
+      return bytes;
+    },
+    "gzip trailer",
+  );
+  const whole = concat([bytesSegment(header), storedBlocks(content, sums), trailer]);
+  return { size: whole.size, read: (start, end, signal) => joined(whole.read(start, end, signal)) };
+}
+
+function storedBlocks(content: Segment, sums: Sums): Segment {
+  // Even nothing needs a block that says it is the last.
+  const blocks = Math.max(1, Math.ceil(content.size / blockContent));
+  const size = blocks * blockHeader + content.size;
+  const headerOf = (block: number): Uint8Array => {
+    const last = block === blocks - 1;
+    const length = last ? content.size - block * blockContent : blockContent;
+    const bytes = Buffer.alloc(blockHeader);
+    bytes[0] = last ? 1 : 0;
+    bytes.writeUInt16LE(length, 1);
+    bytes.writeUInt16LE(length ^ 0xffff, 3);
+    return bytes;
+  };
+  const contentAt = (at: number): number =>
+    Math.floor(at / stride) * blockContent + Math.max(0, (at % stride) - blockHeader);
+  return {
+    size,
+    async *read(start, end, signal) {
+      checkRange(start, end, size);
+      let at = start;
+      for await (const chunk of sums.read(contentAt(start), contentAt(end), signal)) {
+        for (let rest = chunk; rest.byteLength > 0; ) {
+          const within = at % stride;
+          if (within < blockHeader) {
+            const bytes = headerOf(Math.floor(at / stride)).subarray(within);
+            at += bytes.byteLength;
+            yield bytes;
+          }
+          const piece = rest.subarray(0, stride - (at % stride));
+          at += piece.byteLength;
+          rest = rest.subarray(piece.byteLength);
+          yield piece;
+        }
+      }
+      // A range that ends within a block header, and the one header of an empty content.
+      if (at < end) yield headerOf(Math.floor(at / stride)).subarray(at % stride, (at % stride) + end - at);
+    },
+  };
+}
+
+/** The CRC-32 of a segment, put together from those of the ranges that were read. */
+class Sums {
+  readonly #content: Segment;
+  /** By first byte: the longest range read from there. */
+  readonly #known = new Map<number, { readonly end: number; readonly crc: number }>();
+
+  constructor(content: Segment) {
+    this.#content = content;
+  }
+
+  async *read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    let at = start;
+    let crc = 0;
+    const bytes = this.#content.read(start, end, signal);
+    for await (const chunk of exact(bytes, end - start, this.#content.name ?? "gzip content", signal)) {
+      crc = crc32(chunk, crc);
+      at += chunk.byteLength;
+      if (at > (this.#known.get(start)?.end ?? start)) this.#known.set(start, { end: at, crc });
+      yield chunk;
+    }
+  }
+
+  async total(signal?: AbortSignal): Promise<number> {
+    let crc = 0;
+    for (let at = 0; at < this.#content.size; ) {
+      const range = this.#known.get(at);
+      if (range === undefined) {
+        for await (const _ of this.read(at, this.#nextKnown(at), signal));
+      } else {
+        crc = joinCrc32(crc, range.crc, range.end - at);
+        at = range.end;
+      }
+    }
+    return crc;
+  }
+
+  #nextKnown(at: number): number {
+    let next = this.#content.size;
+    for (const start of this.#known.keys()) if (start > at && start < next) next = start;
+    return next;
+  }
+}
+
+/** The same bytes in chunks of {@linkcode chunkSize}. */
+async function* joined(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let buffer = Buffer.allocUnsafeSlow(chunkSize);
+  let filled = 0;
+  for await (const chunk of bytes) {
+    for (let rest = chunk; rest.byteLength > 0; ) {
+      const piece = rest.subarray(0, chunkSize - filled);
+      buffer.set(piece, filled);
+      filled += piece.byteLength;
+      rest = rest.subarray(piece.byteLength);
+      if (filled < chunkSize) continue;
+      yield buffer;
+      buffer = Buffer.allocUnsafeSlow(chunkSize);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}

@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { ReadEntry } from "../archive/index.ts";
+import { RejectedError } from "../errors.ts";
+import {
+  type Bytes,
+  childrenOf,
+  type Descriptor,
+  type Digest,
+  hexOf,
+  isManifest,
+  MAX_MANIFEST_BYTES,
+  parseManifest,
+} from "../oci/index.ts";
+
+/** What manifests and lists may need in memory, all together. */
+const MAX_KEPT = 256 * 1024 * 1024;
+
+const BLOB = /^blobs\/sha256\/([a-f0-9]{64})$/;
+
+const dockerSchema = z.array(
+  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullable(), Layers: z.array(z.string()) }),
+);
+
+/**
+ * Checks an image archive while its entries flow past: `take` each, then `finish`. What is wrong is pushed to `problems`.
+ */
+export class ArchiveCheck {
+  readonly #problems: string[];
+  readonly #sizes = new Map<Digest, number>();
+  /** Whatever may be a manifest, and the metadata files, by path. */
+  readonly #kept = new Map<string, Buffer>();
+  #keptBytes = 0;
+
+  constructor(problems: string[]) {
+    this.#problems = problems;
+  }
+
+  /** Read an entry to its end. Blobs are held against the digest in their name. */
+  async take({ path, size, body }: Pick<ReadEntry, "path" | "size" | "body">): Promise<void> {
+    const hex = BLOB.exec(path)?.[1];
+    if (hex === undefined) {
+      this.#kept.set(path, await this.#keep(path, size, body));
+      return;
+    }
+    const hash = createHash("sha256");
+    const chunks: Uint8Array[] = [];
+    let mayBeManifest = size <= MAX_MANIFEST_BYTES;
+    for await (const chunk of body) {
+      hash.update(chunk);
+      // JSON begins with a brace, which no layer does
+      if (chunks.length === 0 && chunk[0] !== 0x7b) mayBeManifest = false;
+      if (mayBeManifest) chunks.push(Buffer.from(chunk));
+    }
+    if (hash.digest("hex") !== hex) this.#problems.push(`${path} does not have the digest of its name`);
+    this.#sizes.set(`sha256:${hex}`, size);
+    if (mayBeManifest) this.#remember(path, Buffer.concat(chunks));
+  }
+
+  /** Follow every reference. @returns the names of the images */
+  finish(): readonly string[] {
+    if (!this.#kept.has("oci-layout")) this.#problems.push("oci-layout is missing");
+    const index = this.#kept.get("index.json");
+    if (index === undefined) {
+      this.#problems.push("index.json is missing");
+      return [];
+    }
+    const root = this.#parse("index.json", index, "application/vnd.oci.image.index.v1+json");
+    if (root?.kind !== "index") return [];
+    const seen = new Set<Digest>();
+    for (const descriptor of root.manifests) this.#follow(descriptor, "index.json", seen);
+    this.#checkDocker();
+    for (const digest of this.#sizes.keys()) {
+      if (!seen.has(digest)) this.#problems.push(`blobs/sha256/${hexOf(digest)} is referred to by nothing`);
+    }
+    return root.manifests.map(
+      ({ annotations = {}, digest }) =>
+        annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"] ?? digest,
+    );
+  }
+
+  #follow(descriptor: Descriptor, from: string, seen: Set<Digest>): void {
+    const { digest, size, mediaType } = descriptor;
+    const path = `blobs/sha256/${hexOf(digest)}`;
+    const actual = this.#sizes.get(digest);
+    if (actual === undefined) this.#problems.push(`${path} is missing, which ${from} refers to`);
+    else if (actual !== size) this.#problems.push(`${path} has ${actual} bytes, ${from} says ${size}`);
+    if (seen.has(digest)) return;
+    seen.add(digest);
+    const bytes = this.#kept.get(path);
+    if (!isManifest(mediaType) || actual === undefined) return;
+    if (bytes === undefined) {
+      this.#problems.push(`${path} is no manifest, but ${from} says so`);
+      return;
+    }
+    const manifest = this.#parse(path, bytes, mediaType);
+    if (manifest !== undefined) for (const child of childrenOf(manifest)) this.#follow(child, path, seen);
+  }
+
+  #checkDocker(): void {
+    const bytes = this.#kept.get("manifest.json");
+    if (bytes === undefined) return;
+    const parsed = dockerSchema.safeParse(parseJson(bytes));
+    if (!parsed.success) {
+      this.#problems.push("manifest.json is not what docker writes");
+      return;
+    }
+    for (const path of parsed.data.flatMap(({ Config, Layers }) => [Config, ...Layers])) {
+      const hex = BLOB.exec(path)?.[1];
+      if (hex === undefined || !this.#sizes.has(`sha256:${hex}`)) {
+        this.#problems.push(`${path} is missing, which manifest.json refers to`);
+      }
+    }
+  }
+
+  #parse(path: string, bytes: Buffer, mediaType: string) {
+    try {
+      return parseManifest(bytes, mediaType);
+    } catch (error) {
+      if (!(error instanceof RejectedError)) throw error;
+      this.#problems.push(`${path}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  async #keep(path: string, size: number, body: Bytes): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    const small = size <= MAX_MANIFEST_BYTES;
+    for await (const chunk of body) if (small) chunks.push(Buffer.from(chunk));
+    if (!small) this.#problems.push(`${path} has ${size} bytes, more than metadata can have`);
+    return Buffer.concat(chunks);
+  }
+
+  #remember(path: string, bytes: Buffer): void {
+    this.#keptBytes += bytes.byteLength;
+    if (this.#keptBytes > MAX_KEPT) {
+      throw new RejectedError(
+        "ARCHIVE_INVALID",
+        `Cannot verify archive: its manifests need more than ${MAX_KEPT} bytes`,
+      );
+    }
+    this.#kept.set(path, bytes);
+  }
+}
+
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

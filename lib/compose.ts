@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import type { Config } from "./config/index.ts";
+import { RejectedError } from "./errors.ts";
+import type { Ports } from "./ports.ts";
+import type { Deps, Log } from "./runtime/index.ts";
+
+export interface Surroundings {
+  readonly log: Log;
+  /** How a host sends events besides replies; default: to the configured sink. */
+  readonly publish?: Ports["publish"];
+  /** Where a registry of this process is reached, by its host name: wins over the configuration. */
+  readonly endpoints?: Readonly<Record<string, string>>;
+}
+
+/**
+ * From configuration to ports: the one place that knows every adapter. Each is loaded when a function first asks for it,
+ * and then shared.
+ */
+export function compose(config: Config, { log, publish, endpoints = {} }: Surroundings): Deps {
+  const open: { readonly [K in keyof Ports]: () => Promise<Ports[K]> } = {
+    config: async () => config,
+    store: async () => (await import("./store/index.ts")).openStore(config.store),
+    stores: async () => (await import("./store/index.ts")).openStore,
+    registries: () => openConfiguredRegistries(config, endpoints),
+    renderer: async () => {
+      const { ensureHelm, openHelmRenderer } = await import("./helm/index.ts");
+      return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
+    },
+    secrets: async () => readSecret,
+    publish: async () => publish ?? publishTo(config.sink),
+  };
+  const opened = new Map<keyof Ports, Promise<unknown>>();
+  const get = (name: keyof Ports): Promise<unknown> => {
+    let port = opened.get(name);
+    if (port === undefined) {
+      port = open[name]();
+      opened.set(name, port);
+      // a port that could not be opened may be there next time
+      port.catch(() => opened.delete(name));
+    }
+    return port;
+  };
+  return {
+    log,
+    ports: async (names) =>
+      Object.fromEntries(await Promise.all(names.map(async (name) => [name, await get(name)]))) as Ports,
+  };
+}
+
+async function openConfiguredRegistries(
+  config: Config,
+  endpoints: Readonly<Record<string, string>>,
+): Promise<Ports["registries"]> {
+  const { openRegistries } = await import("./oci/index.ts");
+  const own = Object.entries(endpoints).map(([host, endpoint]) => ({ host, endpoint }));
+  const configured = config.registries.filter(({ host }) => !Object.hasOwn(endpoints, host));
+  return openRegistries({
+    settings: [...own, ...configured],
+    credentialFiles: config.credentials,
+    userAgent: "stowage",
+  });
+}
+
+/** Larger is no secret but a mistake. */
+const MAX_SECRET_BYTES = 4096;
+
+async function readSecret(file: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new RejectedError("CONFIG_INVALID", `Cannot read secret file "${file}"`, { cause: error });
+  }
+  if (text.length > MAX_SECRET_BYTES) {
+    throw new RejectedError(
+      "CONFIG_INVALID",
+      `Cannot use secret file "${file}": more than ${MAX_SECRET_BYTES} characters`,
+    );
+  }
+  return text.trim();
+}
+
+function publishTo(sink: string | undefined): Ports["publish"] {
+  return async (events, signal) => {
+    if (sink === undefined) {
+      throw new RejectedError("PORT_UNAVAILABLE", "Cannot publish events: no sink is configured (K_SINK)");
+    }
+    const { postEvent } = await import("./runtime/index.ts");
+    for (const event of events) await postEvent(sink, event, signal);
+  };
+}

@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type Document, parseDocument } from "yaml";
+import { RejectedError } from "../errors.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Configuration larger than this is not configuration. */
+const MAX_BYTES = 1024 * 1024;
+
+export interface LoadOptions {
+  /** Default: `STOWAGE_CONFIG`; without it everything has its default. */
+  readonly file?: string | undefined;
+  /** What the host suggests for top-level fields that neither file nor environment set. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Read the configuration: the file named by `STOWAGE_CONFIG` (or `options.file`), overridden by the environment.
+ *
+ * `STOWAGE_STORE` sets the store, `STOWAGE_WEBHOOK_SECRET_FILE` the secret of distribution webhooks, `K_SINK` (set by a
+ * SinkBinding) the sink. Credentials are looked for in the configured files, `$DOCKER_CONFIG/config.json`,
+ * `~/.docker/config.json` and `/etc/secret/dockerconfigjson`, in this order (design/cli.md, CR-14).
+ *
+ * @throws RejectedError CONFIG_INVALID with every problem at once
+ */
+export async function loadConfig(
+  env: Environment,
+  { file = env["STOWAGE_CONFIG"], defaults = {} }: LoadOptions = {},
+): Promise<Config> {
+  const given = file === undefined || file === "" ? {} : await readYaml(file);
+  return checkConfig(isMap(given) ? withEnvironment({ ...defaults, ...given }, env) : given, file);
+}
+
+/** Check a configuration at hand. @throws RejectedError CONFIG_INVALID */
+export function checkConfig(given: unknown, file?: string): Config {
+  const parsed = configSchema.safeParse(given);
+  if (parsed.success) return deepFreeze(parsed.data);
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${path.length === 0 ? "" : `${path.join(".")}: `}${message}`,
+  );
+  throw new RejectedError(
+    "CONFIG_INVALID",
+    `Cannot use configuration${file ? ` "${file}"` : ""}: ${problems.join("; ")}`,
+  );
+}
+
+async function readYaml(file: string): Promise<unknown> {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new RejectedError("CONFIG_INVALID", `Cannot read configuration "${file}": ${why}`, { cause });
+  };
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    return refuse((error as NodeJS.ErrnoException).code ?? String(error), error);
+  }
+  if (text.length > MAX_BYTES) return refuse(`it is larger than ${MAX_BYTES} bytes`);
+  const document: Document = parseDocument(text, { strict: true, uniqueKeys: true });
+  if (document.errors.length > 0) return refuse(document.errors.map(({ message }) => firstLine(message)).join("; "));
+  try {
+    return document.toJS({ maxAliasCount: 50 }) ?? {};
+  } catch (error) {
+    return refuse("it uses too many aliases", error);
+  }
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? text;
+
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function withEnvironment(given: Readonly<Record<string, unknown>>, env: Environment): Record<string, unknown> {
+  const config: Record<string, unknown> = { ...given };
+  if (env["STOWAGE_STORE"]) config["store"] = env["STOWAGE_STORE"];
+  if (env["K_SINK"]) config["sink"] = env["K_SINK"];
+  if (env["STOWAGE_WEBHOOK_SECRET_FILE"]) {
+    config["webhooks"] = {
+      ...(isMap(config["webhooks"]) ? config["webhooks"] : {}),
+      distribution: { secretFile: env["STOWAGE_WEBHOOK_SECRET_FILE"] },
+    };
+  }
+  const configured = config["credentials"];
+  if (configured === undefined || Array.isArray(configured)) {
+    config["credentials"] = [...(configured ?? []), ...usualCredentials(env)];
+  }
+  return config;
+}
+
+const usualCredentials = (env: Environment): readonly string[] => [
+  ...(env["DOCKER_CONFIG"] ? [join(env["DOCKER_CONFIG"], "config.json")] : []),
+  join(env["HOME"] ?? homedir(), ".docker", "config.json"),
+  "/etc/secret/dockerconfigjson",
+];
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,204 @@
+import { z } from "zod";
+import { RejectedError } from "../errors.ts";
+import { concurrently } from "./concurrently.ts";
+import type { Source } from "./content.ts";
+import { type Descriptor, type Digest, isIndex, isManifest, mediaTypes, type Platform } from "./descriptor.ts";
+import { childrenOf, type Manifest, readAll, readManifest } from "./manifest.ts";
+import { formatPlatform, isPlatform, parsePlatform } from "./platform.ts";
+
+/** How often an index may hold an index. Images in use nest at most once. */
+const MAX_NESTING = 4;
+/** Manifests and blobs together; images in use have some hundreds. */
+const MAX_PARTS = 20_000;
+/** All manifests of a graph are in memory at once. */
+const MAX_MANIFESTS_BYTES = 64 * 1024 * 1024;
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/** A manifest that was read: its exact bytes, and what they say. */
+export interface ReadManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+}
+
+/** What belongs to an image or index, each part once. */
+export interface Graph {
+  /** Children before parents. */
+  readonly manifests: readonly ReadManifest[];
+  /** Everything else: configs, layers. */
+  readonly blobs: readonly Descriptor[];
+}
+
+export interface GraphOptions {
+  /**
+   * Which images of an index to take: `linux/amd64`, `linux/arm/v7`; every variant where none is named. The index itself
+   * stays as it is. What has no platform (charts, other artifacts) is for all of them.
+   */
+  readonly platforms?: readonly string[] | undefined;
+  /**
+   * Leave out what this place holds. An image that is there is there with its parts; an index may be there without some
+   * of its images, so these are looked for one by one.
+   */
+  readonly except?: Held | undefined;
+  readonly concurrency?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Held extends Source {
+  has(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
+}
+
+/**
+ * Read the manifests below a descriptor and list what they name.
+ *
+ * @throws RejectedError MANIFEST_INVALID for a graph that is too deep, too large, or contradicts itself; CONTENT_UNKNOWN
+ *   when there is no image for any of `platforms`; and whatever the places throw
+ */
+export async function readGraph(source: Source, root: Descriptor, options: GraphOptions = {}): Promise<Graph> {
+  const { concurrency = 4, signal } = options;
+  if (!isManifest(root.mediaType)) refuse(source.name, root.digest, `it is ${root.mediaType}, neither image nor index`);
+  const reader: Reader = { source, except: options.except, wanted: options.platforms?.map(parsePlatform) };
+  const nodes = new Map<Digest, Node>();
+  const blobs = new Map<Digest, Descriptor>();
+  const claim = claims(source.name);
+  claim(root);
+  for (let level = [root], depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_NESTING) refuse(source.name, root.digest, `it nests more than ${MAX_NESTING} deep`);
+    const read = await concurrently(
+      level,
+      concurrency,
+      (descriptor, stop) => readNode(reader, descriptor, stop),
+      signal,
+    );
+    for (const node of read) nodes.set(node.descriptor.digest, node);
+    const below = new Map<Digest, Descriptor>();
+    for (const part of read.flatMap(({ parts }) => parts)) {
+      claim(part);
+      if (!isManifest(part.mediaType)) blobs.set(part.digest, part);
+      else if (!nodes.has(part.digest)) below.set(part.digest, part);
+    }
+    level = [...below.values()];
+  }
+  if (reader.wanted !== undefined) requireOne(source.name, root, reader.wanted, [...nodes.values()]);
+  const manifests = childrenFirst(source.name, root.digest, nodes).flatMap(({ read }) => (read ? [read] : []));
+  return { manifests, blobs: [...blobs.values()] };
+}
+
+interface Reader {
+  readonly source: Source;
+  readonly except: Held | undefined;
+  readonly wanted: readonly Platform[] | undefined;
+}
+
+interface Node {
+  readonly descriptor: Descriptor;
+  /** Absent for what is left out. */
+  readonly read?: ReadManifest;
+  /** What must be looked at next: all its parts, or those of the wanted platforms. */
+  readonly parts: readonly Descriptor[];
+  /** Platforms of images that nobody wants. */
+  readonly unwanted: readonly Platform[];
+}
+
+async function readNode(
+  { source, except, wanted }: Reader,
+  descriptor: Descriptor,
+  signal: AbortSignal,
+): Promise<Node> {
+  const nothing: Node = { descriptor, parts: [], unwanted: [] };
+  const held = except !== undefined && (await except.has(descriptor, signal)) ? except : undefined;
+  const isImage = !isIndex(descriptor.mediaType);
+  // an index says what its images are for; an image that comes alone only says so in its config
+  const unsure = isImage && wanted !== undefined && descriptor.platform === undefined;
+  if (held && isImage && !unsure) return nothing;
+
+  const place = held ?? source;
+  const { bytes, manifest } = await readManifest(place, descriptor, signal);
+  const isWanted = (platform: Platform | undefined): boolean =>
+    platform === undefined || wanted === undefined || wanted.some((one) => isPlatform(platform, one));
+  if (manifest.kind === "image") {
+    const platform = unsure ? await platformOf(place, manifest.config, signal) : undefined;
+    if (!isWanted(platform)) return { ...nothing, unwanted: [platform!] };
+    if (held) return nothing;
+  }
+  const children = childrenOf(manifest).filter(({ mediaType }) => !isForeign(mediaType));
+  const unwanted = children.flatMap(({ platform }) => (platform && !isWanted(platform) ? [platform] : []));
+  const parts = children.filter(({ platform }) => isWanted(platform));
+  return { descriptor, parts, unwanted, ...(held ? {} : { read: { descriptor, bytes, manifest } }) };
+}
+
+/**
+ * Layers that must be fetched from where their manifest says; registries take a manifest without them.
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers
+ */
+const isForeign = (mediaType: string): boolean =>
+  mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.tar") ||
+  mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.diff.tar");
+
+const configSchema = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
+
+/** @returns undefined for what is no image for one platform */
+async function platformOf(place: Source, config: Descriptor, signal: AbortSignal): Promise<Platform | undefined> {
+  if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig) return undefined;
+  const bytes = await readAll(place, config, MAX_CONFIG_BYTES, signal);
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch (error) {
+    throw new RejectedError(
+      "MANIFEST_INVALID",
+      `Cannot read config ${config.digest} of ${place.name}: it is not JSON`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const parsed = configSchema.safeParse(json);
+  return parsed.success && parsed.data.os !== "" ? parsed.data : undefined;
+}
+
+function requireOne(place: string, root: Descriptor, wanted: readonly Platform[], nodes: readonly Node[]): void {
+  const offered = nodes.flatMap(({ unwanted }) => unwanted);
+  // an image is wanted unless it was found not to be
+  const images = nodes.filter(({ descriptor, unwanted }) => !isIndex(descriptor.mediaType) && unwanted.length === 0);
+  if (images.length > 0 || offered.length === 0) return;
+  const list = (platforms: readonly Platform[]): string =>
+    [...new Set(platforms.map(formatPlatform))].join(", ").slice(0, 400);
+  throw new RejectedError(
+    "CONTENT_UNKNOWN",
+    `Cannot find ${root.digest} of ${place} for ${list(wanted)}: there is ${list(offered)}`,
+  );
+}
+
+/** Counts parts, and refuses too many and those that are said to have two sizes: the second would never be checked. */
+function claims(place: string): (part: Descriptor) => void {
+  const sizes = new Map<Digest, number>();
+  let manifestBytes = 0;
+  return ({ digest, size, mediaType }) => {
+    const known = sizes.get(digest);
+    if (known === size) return;
+    if (known !== undefined) refuse(place, digest, `it is said to have ${known} and ${size} bytes`);
+    sizes.set(digest, size);
+    if (sizes.size > MAX_PARTS) refuse(place, digest, `there are more than ${MAX_PARTS} parts`);
+    if (isManifest(mediaType)) manifestBytes += size;
+    if (manifestBytes > MAX_MANIFESTS_BYTES) refuse(place, digest, `its manifests have more than 64 MiB`);
+  };
+}
+
+function childrenFirst(place: string, root: Digest, nodes: ReadonlyMap<Digest, Node>): readonly Node[] {
+  const ordered = new Set<Node>();
+  const visit = (digest: Digest, above: readonly Digest[]): void => {
+    if (above.includes(digest)) refuse(place, digest, "it contains itself");
+    if (above.length > MAX_NESTING) refuse(place, digest, `it nests more than ${MAX_NESTING} deep`);
+    const node = nodes.get(digest)!;
+    if (ordered.has(node)) return;
+    for (const part of node.parts) if (isManifest(part.mediaType)) visit(part.digest, [...above, digest]);
+    ordered.add(node);
+  };
+  visit(root, []);
+  return [...ordered];
+}
+
+function refuse(place: string, digest: Digest, why: string): never {
+  throw new RejectedError("MANIFEST_INVALID", `Cannot take ${digest} of ${place}: ${why}`);
+}

@@ -1,0 +1,240 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import https from "node:https";
+import { pipeline } from "node:stream/promises";
+import type { Bytes } from "../content.ts";
+
+export interface HttpBody {
+  /** Bytes; sent as Content-Length. */
+  readonly size: number;
+  readonly open: () => Promise<Bytes>;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly body?: HttpBody | undefined;
+  /** How long the other side may keep still while it is its turn, in milliseconds. */
+  readonly patience?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Must be read, in whole or in part: leaving it early ends the connection. */
+  readonly body: Bytes;
+}
+
+export interface HttpOptions {
+  readonly userAgent: string;
+  /** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; loopback addresses are never asked through a proxy. */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+export interface Http {
+  /**
+   * One request, one answer, whatever its status. Redirects are not followed and nothing is decompressed.
+   *
+   * @throws ConnectionFailure when there was no answer or it broke off, also while the body is read
+   * @throws BodyFailure when the request's own body could not be read
+   */
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** The other side could not be reached, kept still or broke off. The message holds no address and no secret. */
+export class ConnectionFailure extends Error {
+  readonly code: string;
+
+  constructor(cause: unknown) {
+    const { code, message } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : { message: String(cause) };
+    // a failure of several addresses at once has a code only
+    super(message || code || "the connection failed", { cause });
+    this.code = code ?? "";
+  }
+}
+
+/** Reading what was to be sent failed: not the registry's fault. The reason is the `cause`. */
+export class BodyFailure extends Error {}
+
+const PATIENCE_MS = 120_000;
+
+/**
+ * HTTP over node:http rather than fetch: back pressure reaches from socket to reader without a web stream in between, a
+ * streamed body has its Content-Length, no redirect is followed with credentials, blobs arrive as they were stored
+ * (fetch decompresses), and connections are pooled here.
+ *
+ * Sockets are not limited in number: whoever copies inside one registry holds a download open while it waits for an
+ * upload, and would wait for ever on a full pool. Callers bound their concurrency.
+ */
+export function createHttp({ userAgent, proxyEnv }: HttpOptions): Http {
+  const pools = (options: http.AgentOptions) => ({
+    "http:": new http.Agent({ keepAlive: true, ...options }),
+    "https:": new https.Agent({ keepAlive: true, ...options }),
+  });
+  const direct = pools({});
+  const proxied = proxyEnv ? pools({ proxyEnv: { ...proxyEnv } }) : direct;
+
+  return {
+    async send(request) {
+      request.signal?.throwIfAborted();
+      const { url, method, body } = request;
+      const secure = url.protocol === "https:";
+      const outgoing = (secure ? https : http).request(url, {
+        method,
+        agent: (isLoopback(url.hostname) ? direct : proxied)[secure ? "https:" : "http:"],
+        headers: {
+          "user-agent": userAgent,
+          "accept-encoding": "identity",
+          ...(body
+            ? { "content-length": body.size }
+            : method === "GET" || method === "HEAD"
+              ? {}
+              : { "content-length": 0 }),
+          ...Object.fromEntries(Object.entries(request.headers ?? {}).filter(([, value]) => value !== undefined)),
+        },
+      });
+      return exchange(outgoing, request);
+    },
+  };
+}
+
+async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Promise<HttpResponse> {
+  const { body, signal, patience = PATIENCE_MS } = request;
+  const turn = createTurn(patience, (error) => end(error));
+  let ended: unknown;
+  const end = (why: unknown): void => {
+    ended ??= why;
+    outgoing.destroy();
+  };
+  const explain = (error: unknown): unknown => {
+    if (signal?.aborted) return signal.reason;
+    const why = ended ?? error;
+    return why instanceof BodyFailure ? why : new ConnectionFailure(why);
+  };
+
+  const onAbort = (): void => end(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  outgoing.once("close", () => {
+    turn.end();
+    signal?.removeEventListener("abort", onAbort);
+  });
+
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  outgoing.once("response", resolve);
+  // stays for the connection's life: an error after the answer shows in the body
+  outgoing.on("error", (error) => reject(explain(error)));
+  turn.start();
+  // an answer that comes before the body is through is still the answer, so a failure to send only counts without one
+  if (body) pipeline(sending(body), outgoing).catch((error) => reject(explain(error)));
+  else outgoing.end();
+
+  const incoming = await promise;
+  turn.stop();
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: receiving(incoming) };
+
+  // The last chunk is held back until the source has ended well: a source that fails at its very end (a wrong digest)
+  // never leaves a complete body behind.
+  async function* sending({ open }: HttpBody): Bytes {
+    let held: Uint8Array | undefined;
+    turn.stop();
+    try {
+      for await (const chunk of await open()) {
+        if (held) {
+          turn.start();
+          yield held;
+          turn.stop();
+        }
+        held = chunk;
+      }
+    } catch (error) {
+      ended ??= new BodyFailure("The body could not be read", { cause: error });
+      throw ended;
+    }
+    turn.start();
+    if (held) yield held;
+  }
+
+  async function* receiving(incoming: IncomingMessage): Bytes {
+    try {
+      turn.start();
+      for await (const chunk of incoming) {
+        turn.stop();
+        yield chunk;
+        turn.start();
+      }
+    } catch (error) {
+      throw explain(error);
+    } finally {
+      turn.stop();
+      // the answer is known: what is left of the question need not be sent
+      if (!outgoing.writableFinished) outgoing.destroy();
+    }
+  }
+}
+
+interface Turn {
+  start(): void;
+  stop(): void;
+  /** Stop for good: what is still running may start it no more. */
+  end(): void;
+}
+
+/** Measures how long the other side takes while it is its turn. A slow reader or source on our side does not count. */
+function createTurn(patience: number, onOver: (error: Error) => void): Turn {
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const stop = (): void => clearTimeout(timer);
+  return {
+    stop,
+    start() {
+      stop();
+      if (ended) return;
+      timer = setTimeout(() => onOver(new Error(`nothing came for ${patience / 1000} seconds`)), patience);
+    },
+    end() {
+      ended = true;
+      stop();
+    },
+  };
+}
+
+/** `localhost`, 127.0.0.0/8 and ::1, as a URL's `hostname` spells them. */
+export const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+
+/** A header's value; where it was sent several times, all of them with commas between. */
+export function headerOf({ headers }: Pick<HttpResponse, "headers">, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}
+
+/**
+ * The whole body, when it has no more than `limit` bytes.
+ *
+ * @returns undefined when it has more; the connection is ended then
+ */
+export async function collectBody(
+  { body }: Pick<HttpResponse, "body">,
+  limit: number,
+): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Bytes at hand as a stream. */
+export async function* streamOf(bytes: Uint8Array): Bytes {
+  if (bytes.byteLength > 0) yield bytes;
+}
+
+/** Bytes at hand as a request's body. */
+export const bodyOf = (bytes: Uint8Array): HttpBody => ({
+  size: bytes.byteLength,
+  open: async () => streamOf(bytes),
+});

@@ -1,0 +1,213 @@
+import { RejectedError } from "../../errors.ts";
+import type { Bytes, Target } from "../content.ts";
+import { type Descriptor, type Digest, describe, isDigest, isManifest, manifestMediaTypes } from "../descriptor.ts";
+import { MAX_MANIFEST_BYTES, sniffMediaType } from "../manifest.ts";
+import { isRepository, isTag } from "../reference.ts";
+import { verified } from "../verify.ts";
+import { type Access, pull, push, remove } from "./access.ts";
+import { openBlob } from "./download.ts";
+import { bodyOf, collectBody, streamOf } from "./http.ts";
+import { listTags } from "./pages.ts";
+import type { Answer, RegistryRequest, Transport, WholeAnswer } from "./transport.ts";
+import { uploadBlob } from "./upload.ts";
+
+/** All in one header: registries convert or hide what is not named. */
+const ACCEPT = manifestMediaTypes.join(", ");
+
+/**
+ * One repository of a registry, by https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md.
+ *
+ * Forgetting may be switched off at the registry (405), for all or for tags only: that is REGISTRY_REFUSED.
+ *
+ * @throws RejectedError REFERENCE_INVALID
+ */
+export function openRepository(transport: Transport, repository: string): Target {
+  if (!isRepository(repository)) {
+    throw new RejectedError("REFERENCE_INVALID", `Cannot open repository "${repository}" of ${transport.host}`);
+  }
+  const name = `docker://${transport.host}/${repository}`;
+  const remembered = createMemory();
+
+  /** A request about a manifest, by tag or digest. */
+  function about(action: string, reference: string, access: Access, signal: AbortSignal | undefined) {
+    const to = `/v2/${repository}/manifests/${reference}`;
+    return { action, access, signal, to, headers: { accept: ACCEPT }, limit: MAX_MANIFEST_BYTES };
+  }
+
+  async function has({ mediaType, digest }: Descriptor, access: Access, signal?: AbortSignal): Promise<boolean> {
+    const action = `look for ${digest} in ${name}`;
+    const request = about(action, digest, access, signal);
+    const to = isManifest(mediaType) ? request.to : `/v2/${repository}/blobs/${digest}`;
+    const { status } = await transport.request({ ...request, to, method: "HEAD", expect: [200, 404] });
+    return status === 200;
+  }
+
+  /** Describe a manifest by its bytes. */
+  async function measured(request: RegistryRequest): Promise<Descriptor> {
+    const answer = await transport.request(request);
+    const found = describe(manifestTypeOf(request.action, answer), answer.bytes);
+    agree(request.action, found.digest, answer);
+    return found;
+  }
+
+  async function fetchManifest(wanted: Descriptor, signal?: AbortSignal): Promise<Bytes> {
+    const request = about(`read ${wanted.digest} from ${name}`, wanted.digest, pull(repository), signal);
+    const { bytes } = await transport.request({ ...request, method: "GET", expect: [200] });
+    return verified(streamOf(bytes), wanted, name);
+  }
+
+  async function putManifest(
+    reference: string,
+    { mediaType, digest }: Descriptor,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const action = `write ${reference === digest ? digest : `tag "${reference}"`} to ${name}`;
+    const answer = await transport.request({
+      ...about(action, reference, push(repository), signal),
+      method: "PUT",
+      headers: { "content-type": mediaType },
+      body: bodyOf(bytes),
+      expect: [200, 201, 202],
+    });
+    agree(action, digest, answer);
+  }
+
+  return {
+    name,
+
+    async resolve(reference, signal) {
+      const action = `resolve "${reference}" in ${name}`;
+      if (!isTag(reference) && !isDigest(reference)) {
+        throw new RejectedError("REFERENCE_INVALID", `Cannot ${action}: it is neither a tag nor a digest`);
+      }
+      const request = about(action, reference, pull(repository), signal);
+      const head = await transport.request({ ...request, method: "HEAD", expect: [200, 405] });
+      // a HEAD is free where manifests are counted (Docker Hub), but not every registry says all of this
+      const found = announced(head) ?? (await measured({ ...request, method: "GET", expect: [200] }));
+      if (isDigest(reference) && found.digest !== reference) throw mismatch(action, found.digest, reference);
+      return found;
+    },
+
+    async open(descriptor, options = {}) {
+      const { start = 0, end = descriptor.size - 1, signal } = options;
+      if (!isManifest(descriptor.mediaType)) return openBlob(transport, repository, name, descriptor, options);
+      const bytes = await fetchManifest(descriptor, signal);
+      if (start === 0 && end >= descriptor.size - 1) return bytes;
+      // ranges of manifests are not part of the protocol, and manifests are small
+      return streamOf((await whole(bytes)).subarray(start, end + 1));
+    },
+
+    tags: (signal) =>
+      listTags(transport, repository, { action: `list the tags of ${name}`, access: pull(repository), signal }),
+
+    has: (descriptor, signal) => has(descriptor, pull(repository), signal),
+
+    async put(descriptor, bytes, options = {}) {
+      const { from, signal } = options;
+      if (from !== undefined && !isRepository(from)) {
+        throw new RejectedError("REFERENCE_INVALID", `Cannot mount from "${from}": it is not a repository`);
+      }
+      // asked with the scope that writing needs, so that one token does for both
+      if (await has(descriptor, push(repository), signal)) return "present";
+      if (!isManifest(descriptor.mediaType)) {
+        return uploadBlob(transport, repository, name, descriptor, bytes, options);
+      }
+      const manifest = await whole(verified(await bytes(), bounded(descriptor), "its source"));
+      await putManifest(descriptor.digest, descriptor, manifest, signal);
+      remembered.set(descriptor.digest, manifest);
+      return "written";
+    },
+
+    async tag(tag, descriptor, signal) {
+      if (!isTag(tag)) throw new RejectedError("REFERENCE_INVALID", `Cannot tag ${name}: "${tag}" is not a tag`);
+      const bytes =
+        remembered.get(descriptor.digest) ?? (await whole(await fetchManifest(bounded(descriptor), signal)));
+      await putManifest(tag, descriptor, bytes, signal);
+    },
+
+    async remove(reference, signal) {
+      const action = `remove "${reference}" from ${name}`;
+      if (!isTag(reference) && !isDigest(reference)) {
+        throw new RejectedError("REFERENCE_INVALID", `Cannot ${action}: it is neither a tag nor a digest`);
+      }
+      const request = about(action, reference, remove(repository), signal);
+      await transport.request({ ...request, method: "DELETE", expect: [200, 202, 204, 404] });
+      remembered.delete(reference);
+    },
+  };
+}
+
+/** What the head of an answer says about a manifest, if it says everything. */
+function announced(head: Answer): Descriptor | undefined {
+  const digest = head.header("docker-content-digest") ?? "";
+  const size = Number(head.header("content-length") ?? Number.NaN);
+  const mediaType = typeOf(head);
+  const complete = head.status === 200 && isManifest(mediaType) && isDigest(digest) && size > 0;
+  return complete ? { mediaType, digest, size } : undefined;
+}
+
+const typeOf = (answer: Answer): string => answer.header("content-type")?.split(";")[0]?.trim() ?? "";
+
+/** Types a registry may use that does not know better. */
+const VAGUE = new Set(["", "application/json", "application/octet-stream", "text/plain"]);
+
+/** @throws RejectedError MANIFEST_INVALID, REGISTRY_REFUSED */
+function manifestTypeOf(action: string, answer: WholeAnswer): string {
+  const type = typeOf(answer);
+  const mediaType = VAGUE.has(type) ? sniffMediaType(answer.bytes) : type;
+  if (isManifest(mediaType)) return mediaType;
+  throw new RejectedError(
+    "REGISTRY_REFUSED",
+    `Cannot ${action}: the registry answered ${mediaType.slice(0, 100)}, which is neither an OCI nor a Docker manifest`,
+  );
+}
+
+/** A digest the registry names must be the one of the bytes; one it does not name, or names otherwise, proves nothing. */
+function agree(action: string, digest: Digest, answer: Answer): void {
+  const named = answer.header("docker-content-digest") ?? "";
+  if (isDigest(named) && named !== digest) throw mismatch(action, named, digest);
+}
+
+const mismatch = (action: string, actual: Digest, wanted: Digest): RejectedError =>
+  new RejectedError("CONTENT_MISMATCH", `Cannot ${action}: the registry names ${actual} where ${wanted} is meant`);
+
+function bounded(descriptor: Descriptor): Descriptor {
+  const { mediaType, digest, size } = descriptor;
+  if (isManifest(mediaType) && size <= MAX_MANIFEST_BYTES) return descriptor;
+  throw new RejectedError(
+    "MANIFEST_INVALID",
+    `Cannot take ${digest} for a manifest: it is ${mediaType} of ${size} bytes`,
+  );
+}
+
+/** Only for manifests, whose size is bounded before. */
+async function whole(body: Bytes): Promise<Uint8Array> {
+  return (await collectBody({ body }, MAX_MANIFEST_BYTES))!;
+}
+
+interface Memory {
+  get(key: string): Uint8Array | undefined;
+  set(key: string, bytes: Uint8Array): void;
+  delete(key: string): void;
+}
+
+/** The manifests put last, as many as fit: to tag one, its bytes are sent again. */
+function createMemory(): Memory {
+  const kept = new Map<string, Uint8Array>();
+  let size = 0;
+  const forget = (key: string): void => {
+    size -= kept.get(key)?.byteLength ?? 0;
+    kept.delete(key);
+  };
+  return {
+    get: (key) => kept.get(key),
+    delete: forget,
+    set(key, bytes) {
+      forget(key);
+      kept.set(key, bytes);
+      size += bytes.byteLength;
+      while (size > MAX_MANIFEST_BYTES) forget(kept.keys().next().value!);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { setTimeout } from "node:timers/promises";
+import { TransientError } from "../../errors.ts";
+
+/** Wait. A parameter everywhere, so that tests assert the waits instead of waiting. */
+export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+
+export const sleepFor: Sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, signal && { signal });
+
+export const MAX_TRIES = 3;
+const BUDGET_MS = 5000;
+
+/**
+ * Try something again while a registry is unavailable: three times at most and within about 5 seconds. Whatever needs
+ * longer is the broker's business, which knows the wait from the error's `retryAfter`.
+ *
+ * @param attempt must be safe to repeat
+ */
+export async function retrying<T>(attempt: () => Promise<T>, sleep: Sleep, signal?: AbortSignal): Promise<T> {
+  const started = performance.now();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.code !== "REGISTRY_UNAVAILABLE") throw error;
+      const wait = error.retryAfter === undefined ? backoff(tries) : error.retryAfter * 1000;
+      if (tries === MAX_TRIES || performance.now() - started + wait > BUDGET_MS) throw error;
+      await sleep(wait, signal);
+    }
+  }
+}
+
+/** Milliseconds before the next try: 200–400, then 800–1600. Random, so that callers who failed together part. */
+export const backoff = (tries: number): number => Math.round(200 * 4 ** (tries - 1) * (1 + Math.random()));
+
+/** A day: longer waits are as good as none, and come from broken clocks. */
+const MAX_RETRY_AFTER = 86_400;
+
+/**
+ * Seconds to wait by a `Retry-After` header: a number or a date (RFC 9110 section 10.2.3).
+ *
+ * @returns undefined when there is no such header or it is neither
+ */
+export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - now) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
+}

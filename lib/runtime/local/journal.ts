@@ -1,0 +1,297 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { RejectedError, TransientError } from "../../errors.ts";
+import { fromStructured, toStructured, type WireEvent } from "../../events/index.ts";
+import type { Failure } from "../invoke.ts";
+
+/** One trigger that wants an event, and the function that gets it. */
+export interface Subscription {
+  readonly trigger: string;
+  readonly target: string;
+}
+
+/** An event on its way into the journal. */
+export interface Arrival {
+  readonly event: WireEvent;
+  /** Replies it took to come to this one; 0 for an event from outside. */
+  readonly hops: number;
+  readonly subscriptions: readonly Subscription[];
+}
+
+/** Names one delivery: the row of an event, and a trigger. */
+export interface DeliveryKey {
+  readonly event: number;
+  readonly trigger: string;
+}
+
+/** Why a subscriber did not take an event: what its dead letter says. */
+export interface LastFailure {
+  readonly status: number;
+  readonly failure: Failure;
+}
+
+/** One delivery that is not done. */
+export interface PendingDelivery extends DeliveryKey {
+  readonly target: string;
+  /** Milliseconds since the epoch. */
+  readonly due: number;
+  /** Attempts that failed, of the subscriber or, when burying, of the dead letter sink. */
+  readonly attempts: number;
+  /** Present when the subscriber has failed for good, and the dead letter sink is next. */
+  readonly burying?: LastFailure;
+}
+
+/** How a delivery ended. A dead one may be delivered again when its event is sent again. */
+export type End = "done" | "dead";
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, source TEXT NOT NULL, id TEXT NOT NULL, hops INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (source, id)) STRICT;
+  CREATE INDEX events_accepted ON events (accepted);
+  CREATE TABLE deliveries (
+    event INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE, trigger TEXT NOT NULL, target TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'dead')), due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    failure TEXT, PRIMARY KEY (event, trigger)) STRICT, WITHOUT ROWID;
+  CREATE INDEX deliveries_due ON deliveries (target, due) WHERE state = 'pending';
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** https://www.sqlite.org/rescode.html */
+const SQLITE_BUSY = 5;
+
+export interface JournalOptions {
+  /** Bytes on disk that may be in use before events from outside are refused. Default: 1 GiB. */
+  readonly maxBytes?: number;
+  /** How many finished events are kept to recognise duplicates. Default: 100,000. */
+  readonly kept?: number;
+  /** For how many milliseconds. Default: a day. */
+  readonly keptFor?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Finished events are looked for after so many arrivals. */
+const PRUNE_EVERY = 1000;
+
+/**
+ * The embedded broker's memory: every accepted event, and how far each of its deliveries is, in one SQLite database.
+ *
+ * A promise that resolves means: on disk, whatever happens next. All changes asked for in one turn of the event loop
+ * share one transaction and one fsync, so many posts cost little more than one. The database is locked as long as the
+ * process lives.
+ */
+export class Journal {
+  readonly #database: DatabaseSync;
+  readonly #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  readonly #options: Required<JournalOptions>;
+  #queue: { readonly change: () => void; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
+    [];
+  #pending: number;
+  #sincePrune = 0;
+
+  /** @throws RejectedError DATA_IN_USE, JOURNAL_INVALID */
+  constructor(directory: string, options: JournalOptions = {}) {
+    this.#options = { maxBytes: 2 ** 30, kept: 100_000, keptFor: 24 * 3600 * 1000, now: Date.now, ...options };
+    this.#database = openDatabase(directory);
+    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, this.#database.prepare(sql)]);
+    this.#sql = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.#pending = this.#count();
+  }
+
+  /** Deliveries that are not done. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /**
+   * Accept events, all or none, with all their deliveries.
+   *
+   * An event that is known by source and id changes nothing, except that dead deliveries of it are due again.
+   *
+   * @throws TransientError BROKER_UNAVAILABLE when too much waits or the disk fails
+   */
+  async accept(arrivals: readonly Arrival[]): Promise<void> {
+    if (Number(this.#sql.bytes.get()?.["bytes"]) > this.#options.maxBytes) {
+      const message = `Cannot accept event: ${this.#pending} deliveries wait and fill the journal`;
+      throw new TransientError("BROKER_UNAVAILABLE", message, { retryAfter: 10 });
+    }
+    await this.#commit(() => {
+      for (const arrival of arrivals) this.#insert(arrival);
+    });
+  }
+
+  /** End a delivery, and accept the event it was answered with, if any: both or none. */
+  finish({ event, trigger }: DeliveryKey, end: End, reply?: Arrival): Promise<void> {
+    return this.#commit(() => {
+      this.#pending -= Number(this.#sql.finish.run(end, event, trigger).changes);
+      this.#sql.forget.run(event, event);
+      if (reply) this.#insert(reply);
+    });
+  }
+
+  /** Note a failed attempt: the next is due at `due`. */
+  retry({ event, trigger }: DeliveryKey, due: number): Promise<void> {
+    return this.#commit(() => void this.#sql.retry.run(due, event, trigger));
+  }
+
+  /** Hand a delivery that failed for good to the dead letter sink `target`. */
+  bury({ event, trigger }: DeliveryKey, target: string, failure: LastFailure): Promise<void> {
+    const { now } = this.#options;
+    return this.#commit(() => void this.#sql.bury.run(target, JSON.stringify(failure), now(), event, trigger));
+  }
+
+  /** The first deliveries to a function in the order they are due, those not due yet included. */
+  next(target: string, limit: number): readonly PendingDelivery[] {
+    return this.#sql.next.all(target, limit).map((row) => ({
+      event: Number(row["event"]),
+      trigger: String(row["trigger"]),
+      target,
+      due: Number(row["due"]),
+      attempts: Number(row["attempts"]),
+      ...(row["failure"] === null ? {} : { burying: JSON.parse(String(row["failure"])) as LastFailure }),
+    }));
+  }
+
+  /** @returns the event of a delivery, and its hops */
+  read(event: number): { readonly event: WireEvent; readonly hops: number } {
+    const row = this.#sql.read.get(event)!;
+    return { event: fromStructured(JSON.parse(String(row["body"]))), hops: Number(row["hops"]) };
+  }
+
+  /** Whether an event of this source is not done. */
+  hasPending(source: string): boolean {
+    return this.#sql.hasPending.get(source) !== undefined;
+  }
+
+  /** Every (trigger, burying) that deliveries wait for: what a start compares with the triggers there are. */
+  waiting(): readonly { readonly trigger: string; readonly burying: boolean }[] {
+    return this.#sql.waiting.all().map((row) => ({ trigger: String(row["trigger"]), burying: row["burying"] === 1 }));
+  }
+
+  /** Let waiting deliveries go to another function, or to none: then they are dead. */
+  redirect(trigger: string, burying: boolean, target: string | undefined): Promise<void> {
+    return this.#commit(() => {
+      if (target !== undefined) this.#sql.redirect.run(target, trigger, Number(burying));
+      else this.#pending -= Number(this.#sql.abandon.run(trigger, Number(burying)).changes);
+    });
+  }
+
+  /** Write what was asked for, then let go of the database. */
+  close(): void {
+    this.#flush();
+    this.#database.close();
+  }
+
+  #insert({ event, hops, subscriptions }: Arrival): void {
+    const now = this.#options.now();
+    const { source, id } = event;
+    const known = this.#sql.find.get(source, id)?.["seq"];
+    // what nobody wants need not be remembered
+    if (known === undefined && subscriptions.length === 0) return;
+    const body = JSON.stringify(toStructured(event));
+    const seq = Number(known ?? this.#sql.insert.run(source, id, hops, now, body).lastInsertRowid);
+    let queued = 0;
+    for (const { trigger, target } of subscriptions) {
+      queued += Number(this.#sql.subscribe.run(seq, trigger, target, now).changes);
+    }
+    // sent again by hand, it may have been mended
+    if (known !== undefined && queued > 0) this.#sql.replace.run(now, body, seq);
+    this.#pending += queued;
+    this.#sincePrune += 1;
+  }
+
+  #commit(change: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#queue.push({ change, resolve, reject }) === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const batch = this.#queue;
+    if (batch.length === 0) return;
+    this.#queue = [];
+    try {
+      this.#database.exec("BEGIN");
+      for (const { change } of batch) change();
+      if (this.#sincePrune >= PRUNE_EVERY) this.#prune();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      if (this.#database.isOpen) this.#pending = this.#count();
+      const failed = new TransientError("BROKER_UNAVAILABLE", "Cannot write the broker's journal", { cause: error });
+      for (const { reject } of batch) reject(failed);
+      return;
+    }
+    for (const { resolve } of batch) resolve();
+  }
+
+  #count(): number {
+    return Number(this.#sql.count.get()?.["pending"]);
+  }
+
+  #prune(): void {
+    const { now, keptFor, kept } = this.#options;
+    this.#sincePrune = 0;
+    this.#sql.prune.run(now() - keptFor, kept);
+  }
+}
+
+const STATEMENTS = {
+  find: "SELECT seq FROM events WHERE source = ? AND id = ?",
+  insert: "INSERT INTO events (source, id, hops, accepted, body) VALUES (?, ?, ?, ?, ?)",
+  replace: "UPDATE events SET accepted = ?, body = ? WHERE seq = ?",
+  subscribe: `INSERT INTO deliveries (event, trigger, target, state, due, attempts) VALUES (?, ?, ?, 'pending', ?, 0)
+    ON CONFLICT DO UPDATE SET target = excluded.target, state = 'pending', due = excluded.due, attempts = 0,
+      failure = NULL WHERE state = 'dead'`,
+  finish: "UPDATE deliveries SET state = ? WHERE event = ? AND trigger = ? AND state = 'pending'",
+  // what is done needs its name only
+  forget: `UPDATE events SET body = '' WHERE seq = ?
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ? AND state = 'pending')`,
+  retry: "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE event = ? AND trigger = ?",
+  bury: "UPDATE deliveries SET target = ?, failure = ?, due = ?, attempts = 0 WHERE event = ? AND trigger = ?",
+  next: `SELECT event, trigger, due, attempts, failure FROM deliveries
+    WHERE target = ? AND state = 'pending' ORDER BY due, event LIMIT ?`,
+  read: "SELECT hops, body FROM events WHERE seq = ?",
+  hasPending: `SELECT 1 FROM deliveries JOIN events ON seq = event WHERE source = ? AND state = 'pending' LIMIT 1`,
+  waiting: "SELECT DISTINCT trigger, failure IS NOT NULL AS burying FROM deliveries WHERE state = 'pending'",
+  redirect: `UPDATE deliveries SET target = ? WHERE state = 'pending' AND trigger = ? AND (failure IS NOT NULL) = ?`,
+  abandon: `UPDATE deliveries SET state = 'dead' WHERE state = 'pending' AND trigger = ? AND (failure IS NOT NULL) = ?`,
+  bytes: `SELECT (page_count - freelist_count) * page_size AS bytes
+    FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
+  count: "SELECT COUNT(*) AS pending FROM deliveries WHERE state = 'pending'",
+  prune: `DELETE FROM events
+    WHERE (accepted < ? OR seq <= (SELECT MAX(seq) FROM events) - ?)
+      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = seq AND state = 'pending')`,
+} as const;
+
+function openDatabase(directory: string): DatabaseSync {
+  const path = join(directory, "journal.sqlite");
+  let database: DatabaseSync | undefined;
+  try {
+    mkdirSync(directory, { recursive: true });
+    database = new DatabaseSync(path);
+    // https://www.sqlite.org/pragma.html#pragma_locking_mode: the lock is taken by the first access and dies with us
+    database.exec(
+      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE",
+    );
+    const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (version === 0) database.exec(SCHEMA);
+    else if (version !== SCHEMA_VERSION) {
+      throw new RejectedError("JOURNAL_INVALID", `Cannot use "${path}": it was written by another version of stowage`);
+    }
+    database.exec("COMMIT");
+    return database;
+  } catch (error) {
+    if (database?.isOpen) database.close();
+    if (error instanceof RejectedError) throw error;
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
+      throw new RejectedError("DATA_IN_USE", `Cannot use "${directory}": another process works in it`, {
+        cause: error,
+      });
+    }
+    throw new RejectedError("JOURNAL_INVALID", `Cannot use "${path}": ${(error as Error).message}`, { cause: error });
+  }
+}

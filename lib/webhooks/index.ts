@@ -1,0 +1,2 @@
+export { requireSecret } from "./authenticate.ts";
+export { type Normalised, readDistribution } from "./distribution.ts";

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { build } from "esbuild";
+
+const root = dirname(import.meta.dirname);
+
+/** Who may import whom, besides itself. Types do not count: they are gone at run time. ARCHITECTURE.md shows it. */
+const may: Readonly<Record<string, readonly string[]>> = {
+  bin: ["functions", "lib/cli", "lib/runtime", "lib/config", "lib/compose.ts"],
+  functions: ["lib/runtime", "lib/events", "lib/errors.ts", "lib/helm", "lib/images", "lib/bundle", "lib/webhooks"],
+  "lib/errors.ts": [],
+  "lib/ports.ts": [],
+  "lib/compose.ts": ["lib/errors.ts", "lib/runtime", "lib/store", "lib/oci", "lib/helm"],
+  "lib/config": ["lib/errors.ts"],
+  "lib/events": ["lib/errors.ts"],
+  "lib/runtime": ["lib/errors.ts", "lib/events"],
+  "lib/store": ["lib/errors.ts"],
+  "lib/archive": ["lib/errors.ts"],
+  "lib/oci": ["lib/errors.ts"],
+  "lib/helm": ["lib/errors.ts", "lib/oci", "lib/store", "lib/archive"],
+  "lib/images": ["lib/errors.ts", "lib/oci", "lib/store", "lib/helm"],
+  "lib/bundle": ["lib/errors.ts", "lib/oci", "lib/store", "lib/archive", "lib/helm", "lib/images"],
+  "lib/webhooks": ["lib/errors.ts", "lib/events", "lib/oci"],
+  "lib/cli": [
+    "lib/errors.ts",
+    "lib/compose.ts",
+    "lib/config",
+    "lib/events",
+    "lib/runtime",
+    "lib/store",
+    "lib/oci",
+    "lib/helm",
+    "lib/images",
+    "lib/bundle",
+  ],
+};
+
+/** Entrances besides a folder's index.ts: hosts, each with an SDK that the others must not load. */
+const entrances: readonly string[] = ["lib/runtime/knative.ts", "lib/runtime/job.ts", "lib/runtime/local/index.ts"];
+
+/** The one file (for a shared tool: the few files) that may import a package. Every package is here. */
+const only: Readonly<Record<string, readonly string[]>> = {
+  "@google-cloud/functions-framework": ["lib/runtime/knative.ts"],
+  cloudevents: ["lib/events/wire.ts"],
+  croner: ["lib/runtime/local/schedule.ts"],
+  fflate: ["lib/helm/binary.ts"],
+  "p-limit": ["lib/oci/concurrently.ts"],
+  pino: ["lib/runtime/log.ts"],
+  semver: ["lib/helm/index-fold.ts"],
+};
+/** Languages rather than SDKs: YAML where files of a domain are read, zod where shapes are declared. */
+const everywhere = ["yaml", "zod"];
+
+const areaOf = (file: string): string | undefined =>
+  Object.keys(may).find((area) => file === area || file.startsWith(`${area}/`));
+
+const isEntrance = (file: string): boolean =>
+  file.endsWith("/index.ts") ? file.split("/").length === 3 || file === "functions/index.ts" : file in may;
+
+async function imports(): Promise<readonly { from: string; to: string; external: boolean }[]> {
+  const files = ["bin", "functions", "lib"].flatMap((directory) =>
+    readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => `${directory}/${file}`),
+  );
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: files,
+    bundle: true,
+    write: false,
+    metafile: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    outdir: "unused",
+    logLevel: "silent",
+  });
+  return Object.entries(metafile.inputs).flatMap(([from, input]) =>
+    input.imports.map(({ path, external = false }) => ({ from, to: path, external })),
+  );
+}
+
+const all = await imports();
+
+test("every file belongs to an area with a rule", () => {
+  const lost = all.map(({ from }) => from).filter((file) => areaOf(file) === undefined);
+  assert.deepEqual([...new Set(lost)], []);
+});
+
+test("imports point only where ARCHITECTURE.md says", () => {
+  const wrong = all.filter(({ from, to, external }) => {
+    const [here, there] = [areaOf(from), areaOf(to)];
+    return !external && here !== undefined && here !== there && !may[here]?.includes(there ?? "");
+  });
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test("nobody imports past the face of a folder", () => {
+  const wrong = all.filter(
+    ({ from, to, external }) =>
+      !external &&
+      areaOf(from) !== areaOf(to) &&
+      !isEntrance(to) &&
+      !entrances.includes(to) &&
+      areaOf(to) !== "functions",
+  );
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test("functions never import each other", () => {
+  const wrong = all.filter(
+    ({ from, to }) => from.startsWith("functions/") && to.startsWith("functions/") && from !== "functions/index.ts",
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("each package is imported where it is hidden, and nowhere else", () => {
+  const packages = all.filter(({ to, external }) => external && !to.startsWith("node:"));
+  const name = (path: string): string =>
+    path
+      .split("/")
+      .slice(0, path.startsWith("@") ? 2 : 1)
+      .join("/");
+  const wrong = packages.filter(({ from, to }) => !everywhere.includes(name(to)) && !only[name(to)]?.includes(from));
+  assert.deepEqual(
+    wrong.map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});

@@ -1,0 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { ensureHelm } from "../lib/helm/binary.ts";
+
+/** `npm test [PATTERN…]`: every test, or those of the given files. Gets the pinned helm first and says so. */
+const say = (line: string): unknown => process.stderr.write(`stowage: ${line}\n`);
+process.env["HELM_BIN"] = await ensureHelm(say);
+const patterns = process.argv.slice(2);
+const files = patterns.length === 0 ? ["test/**/*.test.ts"] : patterns;
+const runner = spawn(process.execPath, ["--test", "--test-timeout=300000", ...files], { stdio: "inherit" });
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));
+const [code] = (await once(runner, "exit")) as [number | null];
+process.exitCode = code ?? 1;
