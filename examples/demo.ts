@@ -55,6 +55,8 @@ async function demo(work: string, kept: string) {
       openBuilt({ [app.version]: image }),
       app.version,
       own.repository(registry, `demo/${app.name}`),
+      // a layer that the registry has for another image is mounted, not sent
+      { from: `demo/${apps[0].name}` },
     );
     say(
       `   demo/${app.name}:${app.version} ${image.descriptor.digest} (${bytes.moved} bytes moved, ${bytes.reused} reused)`,
@@ -77,6 +79,7 @@ async function demo(work: string, kept: string) {
 
   step("Use the chart repository as any helm client does");
   await helm("repo", "add", "demo", charts);
+  await mkdir(join(work, "pulled"));
   say((await helm("search", "repo", "demo/")).trimEnd().replaceAll(/^/gm, "   "));
   for (const { name, version } of apps) {
     await helm("pull", `demo/${name}`, "--version", version, "--destination", join(work, "pulled"));

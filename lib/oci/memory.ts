@@ -12,14 +12,15 @@ export interface Content {
 }
 
 /** Bytes at hand as content. */
-export function contentOf(...[mediaType, bytes, extra]: Parameters<typeof describe>): Content {
-  return {
-    descriptor: describe(mediaType, bytes, extra),
-    async *bytes() {
-      yield bytes;
-    },
-  };
-}
+export const contentOf = (...[mediaType, bytes, extra]: Parameters<typeof describe>): Content =>
+  held(describe(mediaType, bytes, extra), bytes);
+
+const held = (descriptor: Descriptor, bytes: Uint8Array): Content => ({
+  descriptor,
+  async *bytes() {
+    yield bytes;
+  },
+});
 
 /** A Target that keeps everything in memory: for small images, and for tests. */
 export const openMemory = (name = "memory:"): Target => new Memory(name, [], {});
@@ -69,9 +70,9 @@ class Memory implements Target {
     yield* [...this.#tags.keys()];
   }
 
-  async has({ digest, mediaType }: Descriptor, signal?: AbortSignal): Promise<boolean> {
+  async has(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    return this.#shelf({ mediaType }).has(digest);
+    return this.#shelf(descriptor).get(descriptor.digest)?.descriptor.size === descriptor.size;
   }
 
   async put(
@@ -79,22 +80,14 @@ class Memory implements Target {
     bytes: () => Promise<Bytes>,
     { signal }: PutOptions = {},
   ): Promise<"written" | "present"> {
-    const shelf = this.#shelf(descriptor);
     const take = async () => {
-      if (shelf.has(descriptor.digest)) return "present";
+      if (await this.has(descriptor, signal)) return "present";
       const chunks: Uint8Array[] = [];
       for await (const chunk of verified(await bytes(), descriptor, "its source")) {
         signal?.throwIfAborted();
         chunks.push(chunk);
       }
-      const { mediaType, digest, size } = descriptor;
-      const whole = Buffer.concat(chunks);
-      shelf.set(digest, {
-        descriptor: { mediaType, digest, size },
-        async *bytes() {
-          yield whole;
-        },
-      });
+      this.#shelf(descriptor).set(descriptor.digest, held(descriptor, Buffer.concat(chunks)));
       return "written";
     };
     return this.#turns.take(`${isManifest(descriptor.mediaType)} ${descriptor.digest}`, take, signal);

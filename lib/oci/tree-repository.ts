@@ -8,6 +8,7 @@ import { isRepository, isTag } from "./reference.ts";
 import {
   directoriesIn,
   makeDirectory,
+  publish,
   readBytes,
   readLink,
   remove,
@@ -16,7 +17,7 @@ import {
   writeWhole,
 } from "./tree-files.ts";
 import { blobPath, type RepositoryPaths, repositoryPaths } from "./tree-paths.ts";
-import type { Upload, Uploads } from "./tree-uploads.ts";
+import type { Upload, UploadPlace, Uploads } from "./tree-uploads.ts";
 import type { Turns } from "./turns.ts";
 import { verified } from "./verify.ts";
 
@@ -54,13 +55,6 @@ export interface TreeRepository extends Target {
    * @throws TransientError REGISTRY_UNAVAILABLE while somebody else has it
    */
   takeUpload(id: string): Promise<Upload | undefined>;
-
-  /**
-   * Make an upload a blob of the repository.
-   *
-   * @throws RejectedError CONTENT_MISMATCH when it has another digest; it is gone then
-   */
-  finishUpload(upload: Upload, digest: Digest): Promise<void>;
 }
 
 interface Shared {
@@ -80,6 +74,7 @@ class Repository implements TreeRepository {
   readonly #root: string;
   readonly #shared: Shared;
   readonly #at: RepositoryPaths;
+  readonly #uploads: UploadPlace;
 
   constructor(shared: Shared, repository: string) {
     this.name = `registry-tree:${shared.root}/${repository}`;
@@ -87,6 +82,13 @@ class Repository implements TreeRepository {
     this.#root = shared.root;
     this.#shared = shared;
     this.#at = repositoryPaths(shared.root, repository);
+    this.#uploads = {
+      directory: this.#at.uploads,
+      keep: async (file, digest) => {
+        await publish(this.#root, file, blobPath(this.#root, digest));
+        await this.#makeLink(this.#at.layer(digest), digest);
+      },
+    };
   }
 
   async resolve(reference: string, signal?: AbortSignal): Promise<Descriptor> {
@@ -204,20 +206,15 @@ class Repository implements TreeRepository {
   }
 
   startUpload(): Promise<Upload> {
-    return this.#shared.uploads.start(this.#at.uploads);
+    return this.#shared.uploads.start(this.#uploads);
   }
 
   uploadSize(id: string): Promise<number | undefined> {
-    return this.#shared.uploads.size(this.#at.uploads, id);
+    return this.#shared.uploads.size(this.#uploads, id);
   }
 
   takeUpload(id: string): Promise<Upload | undefined> {
-    return this.#shared.uploads.take(this.#at.uploads, id);
-  }
-
-  async finishUpload(upload: Upload, digest: Digest): Promise<void> {
-    await upload.finish(digest, blobPath(this.#root, digest));
-    await this.#makeLink(this.#at.layer(digest), digest);
+    return this.#shared.uploads.take(this.#uploads, id);
   }
 
   /** Manifests and blobs are linked in different places, so that a blob is never served as a manifest. */

@@ -1,10 +1,10 @@
 import { createHash, type Hash, randomUUID } from "node:crypto";
 import { appendFile, lstat, open, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { RejectedError, TransientError } from "../errors.ts";
 import type { Bytes } from "./content.ts";
 import type { Digest } from "./descriptor.ts";
-import { makeDirectory, orAbsent, publish, readBytes, sizeOf } from "./tree-files.ts";
+import { makeDirectory, orAbsent, readBytes, sizeOf } from "./tree-files.ts";
 
 const MAX_UPLOADS = 1000;
 const MAX_AGE_MS = 24 * 60 * 60 * 1000;
@@ -19,13 +19,20 @@ export interface Upload extends Disposable {
   /** Add to what was received. When `bytes` break, what came before stays. */
   append(bytes: Bytes): Promise<void>;
   /**
-   * End the upload: its bytes move to `path`. When they are not what `digest` promises they are thrown away.
+   * Make it a blob of the repository.
    *
-   * @throws RejectedError CONTENT_MISMATCH
+   * @throws RejectedError CONTENT_MISMATCH when it has another digest; it is gone then
    */
-  finish(digest: Digest, path: string): Promise<void>;
+  finish(digest: Digest): Promise<void>;
   /** Throw it away. An upload that has ended already is left alone. */
   cancel(): Promise<void>;
+}
+
+/** Where a repository has its uploads, and what becomes of them. */
+export interface UploadPlace {
+  readonly directory: string;
+  /** Take the file of an upload that is whole, verified and on disk. */
+  keep(file: string, digest: Digest): Promise<void>;
 }
 
 interface Running {
@@ -55,7 +62,7 @@ export class Uploads {
   }
 
   /** @throws TransientError REGISTRY_UNAVAILABLE when there are too many */
-  async start(directory: string): Promise<Upload> {
+  async start(place: UploadPlace): Promise<Upload> {
     await this.#tidy();
     if (this.#count >= MAX_UPLOADS) {
       throw new TransientError("REGISTRY_UNAVAILABLE", `Cannot start an upload: ${MAX_UPLOADS} are open already`, {
@@ -63,15 +70,15 @@ export class Uploads {
       });
     }
     const id = randomUUID();
-    await makeDirectory(this.#root, directory);
-    await writeFile(join(directory, id), "", { flag: "wx" });
+    await makeDirectory(this.#root, place.directory);
+    await writeFile(join(place.directory, id), "", { flag: "wx" });
     this.#count++;
     this.#running.set(id, { hash: createHash("sha256"), size: 0 });
-    return this.#hold(join(directory, id), 0);
+    return this.#hold(place, id, 0);
   }
 
   /** Bytes received, or undefined when there is no such upload. */
-  async size(directory: string, id: string): Promise<number | undefined> {
+  async size({ directory }: UploadPlace, id: string): Promise<number | undefined> {
     return ID.test(id) ? sizeOf(this.#root, join(directory, id)) : undefined;
   }
 
@@ -80,19 +87,19 @@ export class Uploads {
    *
    * @throws TransientError REGISTRY_UNAVAILABLE while another request has it
    */
-  async take(directory: string, id: string): Promise<Upload | undefined> {
-    const size = await this.size(directory, id);
-    return size === undefined ? undefined : this.#hold(join(directory, id), size);
+  async take(place: UploadPlace, id: string): Promise<Upload | undefined> {
+    const size = await this.size(place, id);
+    return size === undefined ? undefined : this.#hold(place, id, size);
   }
 
-  #hold(path: string, initial: number): Upload {
-    const id = basename(path);
+  #hold(place: UploadPlace, id: string, initial: number): Upload {
     if (this.#busy.has(id)) {
       throw new TransientError("REGISTRY_UNAVAILABLE", `Cannot go on with upload ${id}: another request has it`, {
         retryAfter: 1,
       });
     }
     this.#busy.add(id);
+    const path = join(place.directory, id);
     const running = this.#running.get(id);
     let size = initial;
     let over = false;
@@ -117,7 +124,7 @@ export class Uploads {
           size = (await stat(path)).size;
         }
       },
-      finish: async (digest, target) => {
+      finish: async (digest) => {
         const actual = running?.size === size ? running.hash.copy() : await hashOf(path, size);
         const found = `sha256:${actual.digest("hex")}`;
         if (found !== digest) {
@@ -125,7 +132,7 @@ export class Uploads {
           throw new RejectedError("CONTENT_MISMATCH", `Cannot take upload ${id} for ${digest}: it has digest ${found}`);
         }
         await flush(path);
-        await publish(this.#root, path, target);
+        await place.keep(path, digest);
         forget();
       },
       cancel,

@@ -156,7 +156,8 @@ export async function send(
   const streamed = typeof body !== "string" && !(body instanceof Uint8Array);
   const silent = request.method === "HEAD" || status === 204 || status === 304;
   response.strictContentLength = streamed && !silent;
-  response.writeHead(status, headers);
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (!streamed) response.end(silent ? undefined : body);
   else if (silent) {
     response.end();

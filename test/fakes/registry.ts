@@ -94,7 +94,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       return tags ? list(response, url, "tags", [...tags.keys()], name) : refuse(response, 404, "NAME_UNKNOWN");
     }
     if (door === "blobs/uploads") return upload(request, response, url, name, rest);
-    if (door === "blobs") return giveBlob(request, response, repositories.get(name)?.blobs.get(rest));
+    if (door === "blobs") {
+      const blob = repositories.get(name)?.blobs.get(rest);
+      return blob ? giveBlob(request, response, blob) : refuse(response, 404, "BLOB_UNKNOWN");
+    }
     if (door === "manifests") return manifest(request, response, name, rest);
     refuse(response, 404, "UNSUPPORTED");
   }
@@ -227,8 +230,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   };
 }
 
-function giveBlob(request: IncomingMessage, response: ServerResponse, blob: Buffer | undefined): void {
-  if (!blob) return refuse(response, 404, "BLOB_UNKNOWN");
+function giveBlob(request: IncomingMessage, response: ServerResponse, blob: Buffer): void {
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
   const start = Number(from ?? 0);
   const end = to ? Math.min(Number(to), blob.byteLength - 1) : blob.byteLength - 1;

@@ -126,11 +126,7 @@ test("CR-T13: every field of Chart.yaml that helm knows is in the entry, with cr
     annotations: { "example.test/a": "yes" },
     deprecated: true,
   });
-  await registry.push(
-    repository,
-    "1.0.0",
-    chartArtifact({ ...metadata, "x-foreign": 1, home: metadata.home as string }),
-  );
+  await registry.push(repository, "1.0.0", chartArtifact({ ...metadata, "x-foreign": 1 }));
   await refresh("1.0.0");
   await writeIndex(store, signal);
   const [entry] = (await readIndex(store)).entries["lantern"]!;

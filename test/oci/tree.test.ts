@@ -230,7 +230,7 @@ test("an upload goes on in another process where it ended", async () => {
   using second = (await restarted.takeUpload(first.id))!;
   await second.append(inChunks(blob.bytes.subarray(60_000)));
   assert.equal(await restarted.has(blob.descriptor), false);
-  await restarted.finishUpload(second, digest);
+  await second.finish(digest);
   assert.deepEqual(await read(restarted, blob.descriptor), blob.bytes);
   assert.equal(await restarted.takeUpload(first.id), undefined);
 });
@@ -246,7 +246,7 @@ test("an upload keeps what came before its bytes broke", async () => {
   await assert.rejects(upload.append(breaking()), /gone/);
   assert.equal(upload.size, 30_000);
   await upload.append(inChunks(blob.bytes.subarray(30_000)));
-  await repository.finishUpload(upload, blob.descriptor.digest);
+  await upload.finish(blob.descriptor.digest);
   assert.deepEqual(await read(repository, blob.descriptor), blob.bytes);
 });
 
@@ -257,7 +257,7 @@ test("an upload that was changed behind the registry's back is noticed", async (
   await upload.append(inChunks(blob.bytes.subarray(0, 30_000)));
   await writeFile(join(repositoryPaths(opened.root, "a").uploads, upload.id), "other");
   await upload.append(inChunks(blob.bytes.subarray(30_000)));
-  await assert.rejects(repository.finishUpload(upload, blob.descriptor.digest), rejects("CONTENT_MISMATCH"));
+  await assert.rejects(upload.finish(blob.descriptor.digest), rejects("CONTENT_MISMATCH"));
   assert.equal(await repository.has(blob.descriptor), false);
 });
 

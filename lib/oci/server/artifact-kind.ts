@@ -1,8 +1,8 @@
-import { RejectedError } from "../../errors.ts";
-import { type Descriptor, isIndex, isManifest, mediaTypes } from "../descriptor.ts";
-import { type Manifest, readManifest } from "../manifest.ts";
+import { isIndex, isManifest, mediaTypes } from "../descriptor.ts";
+import type { Manifest } from "../manifest.ts";
 import type { TreeRepository } from "../tree.ts";
 import type { ArtifactKind } from "./exchange.ts";
+import { held } from "./held.ts";
 
 const IMAGE_CONFIGS: readonly string[] = [mediaTypes.ociConfig, "application/vnd.docker.container.image.v1+json"];
 
@@ -16,20 +16,10 @@ export async function artifactKind(manifest: Manifest, repository: TreeRepositor
     return IMAGE_CONFIGS.includes(manifest.config.mediaType) ? "image" : "unknown";
   }
   const children = manifest.manifests.filter(({ mediaType }) => isManifest(mediaType) && !isIndex(mediaType));
-  for (const child of children.slice(0, MAX_CHILDREN)) {
-    const kind = await kindHeld(child, repository);
+  for (const { digest } of children.slice(0, MAX_CHILDREN)) {
+    const child = await held(repository, digest);
+    const kind = child === undefined ? "unknown" : await artifactKind(child.manifest, repository);
     if (kind !== "unknown") return kind;
   }
   return "unknown";
-}
-
-/** The same of a manifest in the repository; one that is not there, or cannot be read, stands for nothing known. */
-export async function kindHeld(wanted: Descriptor, repository: TreeRepository): Promise<ArtifactKind> {
-  try {
-    const { manifest } = await readManifest(repository, wanted);
-    return await artifactKind(manifest, repository);
-  } catch (error) {
-    if (error instanceof RejectedError) return "unknown";
-    throw error;
-  }
 }

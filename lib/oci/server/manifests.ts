@@ -1,15 +1,15 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { RejectedError } from "../../errors.ts";
-import { type Descriptor, type Digest, describe, isDigest } from "../descriptor.ts";
+import { type Digest, describe, isDigest } from "../descriptor.ts";
 import { childrenOf, MAX_MANIFEST_BYTES, type Manifest, parseManifest, readAll, sniffMediaType } from "../manifest.ts";
 import { isTag } from "../reference.ts";
 import type { TreeRepository } from "../tree.ts";
-import { artifactKind, kindHeld } from "./artifact-kind.ts";
+import { artifactKind } from "./artifact-kind.ts";
 import { isCurrent, wantedDigest } from "./blobs.ts";
 import type { Answer, Exchange } from "./exchange.ts";
+import { held } from "./held.ts";
 import { Refusal, refusing } from "./refusal.ts";
-import { atMost, bodyOf } from "./uploads.ts";
+import { atMost, bodyOf } from "./request-body.ts";
 
 /** Layers that stay with their publisher (image-spec v1.1.1 layer.md, Docker's "foreign" layers) are never pushed. */
 const ELSEWHERE = /nondistributable|\.foreign\./;
@@ -78,31 +78,21 @@ export async function deleteManifest({ repository, name, reference, announce }: 
   const named = reference.includes(":") ? wantedDigest(reference) : reference;
   if (!(await repository.exists())) throw new Refusal(404, "NAME_UNKNOWN", `Cannot find repository "${name}"`);
   const found = await held(repository, named);
-  const kind = found === undefined ? "unknown" : await kindHeld(found, repository);
+  const kind = found === undefined ? "unknown" : await artifactKind(found.manifest, repository);
   await repository.remove(named);
-  const digest = found?.digest ?? (isDigest(named) ? named : undefined);
+  const digest = found?.descriptor.digest ?? (isDigest(named) ? named : undefined);
   if (isDigest(named) || isTag(named)) {
     await announce({
       action: "deleted",
       repository: name,
       ...(named !== digest && { tag: named }),
       ...(digest && { digest }),
-      ...(found && { mediaType: found.mediaType }),
+      ...(found && { mediaType: found.descriptor.mediaType }),
       artifactKind: kind,
     });
   }
   if (found === undefined) throw unknown(named, name);
   return { status: 202, headers: { "content-length": 0 } };
-}
-
-/** What a name stands for; undefined where there is nothing, or nothing that can be read. */
-async function held(repository: TreeRepository, named: string): Promise<Descriptor | undefined> {
-  try {
-    return await repository.resolve(named);
-  } catch (error) {
-    if (error instanceof RejectedError) return undefined;
-    throw error;
-  }
 }
 
 function wantedTag(text: string): string {

@@ -1,8 +1,9 @@
 import { type Descriptor, type Digest, mediaTypes } from "../descriptor.ts";
-import { type Manifest, readManifest } from "../manifest.ts";
+import type { Manifest } from "../manifest.ts";
 import type { TreeRepository } from "../tree.ts";
 import { wantedDigest } from "./blobs.ts";
 import { type Answer, type Exchange, json } from "./exchange.ts";
+import { held } from "./held.ts";
 import { page } from "./lists.ts";
 
 /**
@@ -36,13 +37,12 @@ async function* referrersOf(
   wanted: string | null,
 ): AsyncIterable<Descriptor> {
   for await (const digest of repository.manifests()) {
-    const { mediaType, size } = await repository.resolve(digest);
-    const { manifest } = await readManifest(repository, { mediaType, digest, size });
-    if (manifest.subject?.digest !== subject) continue;
-    const artifactType = artifactTypeOf(manifest);
+    const found = await held(repository, digest);
+    if (found?.manifest.subject?.digest !== subject) continue;
+    const artifactType = artifactTypeOf(found.manifest);
     if (wanted !== null && artifactType !== wanted) continue;
-    const { annotations } = manifest;
-    yield { mediaType, digest, size, ...(artifactType && { artifactType }), ...(annotations && { annotations }) };
+    const { annotations } = found.manifest;
+    yield { ...found.descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) };
   }
 }
 

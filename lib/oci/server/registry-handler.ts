@@ -9,7 +9,8 @@ import { listRepositories, listTags } from "./lists.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { listReferrers } from "./referrers.ts";
 import { Refusal } from "./refusal.ts";
-import { cancelUpload, contentLength, continueUpload, finishUpload, startUpload, uploadStatus } from "./uploads.ts";
+import { contentLength } from "./request-body.ts";
+import { cancelUpload, continueUpload, finishUpload, startUpload, uploadStatus } from "./uploads.ts";
 
 export type { RegistryChange } from "./exchange.ts";
 

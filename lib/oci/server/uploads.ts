@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { Bytes } from "../content.ts";
 import { type Digest, isDigest } from "../descriptor.ts";
 import { isRepository } from "../reference.ts";
 import type { Upload } from "../tree.ts";
@@ -7,6 +6,7 @@ import { wantedDigest } from "./blobs.ts";
 import { parseChunkRange } from "./byte-range.ts";
 import type { Answer, Exchange } from "./exchange.ts";
 import { Refusal, refusing } from "./refusal.ts";
+import { atMost, bodyOf, contentLength } from "./request-body.ts";
 
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
 
@@ -24,7 +24,7 @@ export async function startUpload(exchange: Exchange): Promise<Answer> {
   if (digest === undefined) return accepted(name, upload);
   try {
     await receive(upload, exchange);
-    return await finish(upload, digest, exchange);
+    return await finish(upload, digest, name);
   } catch (error) {
     // the client does not know its id, so nobody could go on with it
     await upload.cancel();
@@ -51,7 +51,7 @@ export async function finishUpload(exchange: Exchange): Promise<Answer> {
   const digest = wantedDigest(exchange.query.get("digest") ?? "");
   using upload = await taken(exchange);
   await receive(upload, exchange);
-  return finish(upload, digest, exchange);
+  return finish(upload, digest, exchange.name);
 }
 
 /** DELETE: give an upload up. */
@@ -98,9 +98,9 @@ function checkChunk(request: IncomingMessage, length: number | undefined, upload
   }
 }
 
-async function finish(upload: Upload, digest: Digest, { repository, name }: Exchange): Promise<Answer> {
+async function finish(upload: Upload, digest: Digest, name: string): Promise<Answer> {
   await refusing(
-    repository.finishUpload(upload, digest),
+    upload.finish(digest),
     "CONTENT_MISMATCH",
     ({ message }) => new Refusal(400, "DIGEST_INVALID", message),
   );
@@ -123,24 +123,6 @@ const accepted = (name: string, upload: Upload): Answer => ({
   status: 202,
   headers: { "content-length": 0, ...whereabouts(name, upload) },
 });
-
-/** The body, without ending the connection when reading stops early: the client still has to hear why. */
-export const bodyOf = (request: IncomingMessage): Bytes => ({
-  [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }),
-});
-
-/** Bytes as the header announces them; node has made sure that the body has that many. */
-export const contentLength = ({ headers }: IncomingMessage): number | undefined =>
-  headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
-
-/** Pass on `room` bytes; throw `surplus` instead of more. */
-export async function* atMost(bytes: Bytes, room: number, surplus: () => Error): Bytes {
-  for await (const chunk of bytes) {
-    room -= chunk.byteLength;
-    if (room < 0) throw surplus();
-    yield chunk;
-  }
-}
 
 const tooLarge = (limit: number): Refusal =>
   new Refusal(413, "SIZE_INVALID", `Cannot take the blob: it has more than ${limit} bytes`);

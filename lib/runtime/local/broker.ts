@@ -1,16 +1,12 @@
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RejectedError } from "../../errors.ts";
 import { fromStructured, toStructured, type WireEvent } from "../../events/index.ts";
-import { backoff, redelivers, type Subscriber } from "../delivery.ts";
-import type { AnyFunction } from "../function.ts";
-import { type Deps, invoke, type Outcome, toOutcome } from "../invoke.ts";
+import { backoff, redelivers } from "../delivery.ts";
+import { type Deps, type Outcome, toOutcome } from "../invoke.ts";
+import { attempt, deadLetter, type FunctionTable } from "./attempt.ts";
 import { passes } from "./filters.ts";
 import type { Arrival, Journal, PendingDelivery } from "./journal.ts";
 import type { Trigger } from "./triggers.ts";
-
-/** Functions by name, loaded when first needed. */
-export type FunctionTable = Readonly<Record<string, () => Promise<{ readonly default: AnyFunction }>>>;
 
 /** Time, for tests to replace. */
 export interface Clock {
@@ -32,14 +28,8 @@ export interface BrokerOptions {
 
 /** Replies to replies to replies: knative/eventing pkg/broker/ttl.go starts from 255 as well. */
 const MAX_HOPS = 255;
-/** What Knative Serving gives a request (`timeoutSeconds`) when the trigger says nothing. A Job may take any time. */
-const SERVICE_TIMEOUT = 300_000;
-/** How long a run may ignore that it was aborted before the broker goes on without it. */
-const GRACE = 5000;
 /** setTimeout's limit is 24 days; whatever is due later is looked at again before. */
 const LONGEST_SLEEP = 24 * 3600 * 1000;
-/** knative/eventing pkg/kncloudevents/attributes/knative_error.go */
-const MAX_ERROR_DATA = 1024;
 
 /** The deliveries to one function. */
 interface Lane {
@@ -109,7 +99,8 @@ export class LocalBroker {
       await journal.redirect(name, burying, target?.name);
     }
     this.#started = true;
-    this.#pumpAll();
+    for (const target of this.#lanes.keys()) this.#pump(target);
+    this.#tellIdle();
   }
 
   /** Resolves once every accepted event is settled: nothing runs, waits or backs off. */
@@ -129,7 +120,10 @@ export class LocalBroker {
    */
   async stop(signal?: AbortSignal): Promise<void> {
     this.#started = false;
-    for (const { wake } of this.#lanes.values()) wake?.stop.abort();
+    for (const lane of this.#lanes.values()) {
+      lane.wake?.stop.abort();
+      lane.wake = undefined;
+    }
     const abort = (): void => this.#end.abort(new Error("the host is shutting down"));
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
@@ -153,8 +147,8 @@ export class LocalBroker {
     for (const target of targets) this.#pump(target);
   }
 
-  #pumpAll(): void {
-    for (const target of this.#lanes.keys()) this.#pump(target);
+  #tellIdle(): void {
+    if (this.#options.journal.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Start what is due for a function, as far as there is room; sleep until the next is. */
@@ -166,14 +160,17 @@ export class LocalBroker {
     for (const delivery of journal.next(target, lane.limit + 1)) {
       const key = `${delivery.event} ${delivery.trigger}`;
       if (lane.running.has(key)) continue;
-      if (delivery.due > clock.now()) return this.#sleep(target, lane, delivery.due);
+      if (delivery.due > clock.now()) {
+        this.#sleep(target, lane, delivery.due);
+        return;
+      }
       if (lane.running.size >= lane.limit) return;
       lane.running.add(key);
       const run = this.#deliver(delivery).finally(() => {
         lane.running.delete(key);
         this.#runs.delete(run);
         this.#pump(target);
-        if (journal.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        this.#tellIdle();
       });
       this.#runs.add(run);
     }
@@ -187,7 +184,7 @@ export class LocalBroker {
     const { clock } = this.#options;
     clock.sleep(Math.min(due - clock.now(), LONGEST_SLEEP), stop.signal).then(
       () => {
-        lane.wake = undefined;
+        if (lane.wake?.stop === stop) lane.wake = undefined;
         this.#pump(target);
       },
       () => {
@@ -197,39 +194,19 @@ export class LocalBroker {
   }
 
   async #deliver(delivery: PendingDelivery): Promise<void> {
-    const { journal, deps, clock } = this.#options;
+    const { journal, deps, clock, functions } = this.#options;
     const trigger = this.#triggers.get(delivery.trigger)!;
     const subscriber = delivery.burying ? trigger.delivery.deadLetterSink! : trigger.subscriber;
     try {
       const { event, hops } = journal.read(delivery.event);
-      const outcome = await this.#call(subscriber, deadLetter(event, trigger, delivery), trigger.delivery.timeout);
+      const letter = delivery.burying ? deadLetter(event, trigger.subscriber.name, delivery.burying) : event;
+      const outcome = await attempt(subscriber, letter, trigger.delivery.timeout, functions, deps, this.#end.signal);
       if (outcome.failure && this.#end.signal.aborted) return;
       await this.#settle(delivery, trigger, event, hops, outcome);
     } catch (error) {
       // the journal failed: the delivery is still in it, but must not spin
       deps.log.error({ trigger: trigger.name, err: error }, "Cannot settle a delivery");
       await clock.sleep(1000, this.#end.signal).catch(() => {});
-    }
-  }
-
-  async #call({ kind, name }: Subscriber, event: WireEvent, timeout?: number): Promise<Outcome> {
-    const { functions, deps } = this.#options;
-    const limit = timeout ?? (kind === "Service" ? SERVICE_TIMEOUT : undefined);
-    const late = new AbortController();
-    const timer =
-      limit && setTimeout(() => late.abort(new Error(`it took longer than ${limit / 1000} seconds`)), limit);
-    const signal = AbortSignal.any([late.signal, this.#end.signal]);
-    const done = new AbortController();
-    try {
-      const { default: fn } = await functions[name]!();
-      return await Promise.race([invoke(fn, event, deps, signal), abandoned(signal, done.signal)]);
-    } catch (error) {
-      // invoke never throws: the function's module could not be loaded
-      deps.log.error({ function: name, err: error }, "Cannot load function");
-      return toOutcome(error);
-    } finally {
-      clearTimeout(timer);
-      done.abort();
     }
   }
 
@@ -269,24 +246,4 @@ export class LocalBroker {
       await journal.finish(delivery, "dead");
     }
   }
-}
-
-/** Ends a run, as far as the broker is concerned, that does not end itself after it was aborted. */
-async function abandoned(signal: AbortSignal, done: AbortSignal): Promise<Outcome> {
-  if (!signal.aborted) await once(signal, "abort", { signal: done });
-  await sleep(GRACE, undefined, { signal: done });
-  return toOutcome(signal.reason, signal);
-}
-
-/** knative/eventing pkg/kncloudevents/event_dispatcher.go, dispatchExecutionInfoTransformers: data is base64, then cut. */
-function deadLetter(event: WireEvent, trigger: Trigger, { burying }: PendingDelivery): WireEvent {
-  if (burying === undefined) return event;
-  const body = Buffer.from(JSON.stringify(burying.failure)).toString("base64");
-  const extensions = {
-    ...event.extensions,
-    knativeerrordest: trigger.subscriber.name,
-    knativeerrorcode: String(burying.status),
-    knativeerrordata: body.slice(0, MAX_ERROR_DATA),
-  };
-  return { ...event, extensions };
 }

@@ -3,13 +3,15 @@ import type { Ports } from "../../ports.ts";
 import type { HttpFunction, Log } from "../function.ts";
 import { HttpHost } from "../http-host.ts";
 import type { Deps } from "../invoke.ts";
-import { type FunctionTable, LocalBroker } from "./broker.ts";
+import type { FunctionTable } from "./attempt.ts";
+import { LocalBroker } from "./broker.ts";
 import { createIngress } from "./ingress.ts";
 import { Journal } from "./journal.ts";
 import { startSchedules } from "./schedule.ts";
 import type { Wiring } from "./triggers.ts";
 
-export { type BrokerOptions, type Clock, type FunctionTable, LocalBroker } from "./broker.ts";
+export type { FunctionTable } from "./attempt.ts";
+export { type BrokerOptions, type Clock, LocalBroker } from "./broker.ts";
 export type { Filter } from "./filters.ts";
 export { Journal, type JournalOptions } from "./journal.ts";
 export { type PingSource, parseTriggers, readTriggers, type Trigger, type Wiring } from "./triggers.ts";

@@ -1,15 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, suite } from "node:test";
 import { openRegistries } from "../../../lib/oci/registry/registries.ts";
 import { testTarget } from "../../contracts/target.ts";
 import { startFakeRegistry } from "../../fakes/registry.ts";
 import { type DockerRegistry, startDockerRegistry } from "../../real/docker-registry.ts";
 import { requiring } from "../../real/programs.ts";
-
-const userAgent = "stowage-test";
+import { auth, openForTest } from "./opened-registry.ts";
 
 suite("the real docker-registry", requiring("docker-registry"), () => {
   let registry: DockerRegistry;
@@ -18,7 +14,7 @@ suite("the real docker-registry", requiring("docker-registry"), () => {
   });
   after(() => registry[Symbol.asyncDispose]());
 
-  const registries = openRegistries({ settings: [], credentialFiles: [], userAgent });
+  const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "stowage-test" });
   const open = async () => ({
     target: registries.repository(registry.host, `test/${randomUUID()}`),
     close: async () => {},
@@ -31,19 +27,15 @@ suite("the real docker-registry", requiring("docker-registry"), () => {
 });
 
 suite("the fake registry", () => {
-  const open = async () => {
-    const work = await mkdtemp(join(tmpdir(), "stowage-credentials-"));
-    const registry = await startFakeRegistry({ auth: "bearer", users: { user: "secret" } });
-    const file = join(work, "config.json");
-    await writeFile(file, JSON.stringify({ auths: { [registry.host]: { username: "user", password: "secret" } } }));
-    const registries = openRegistries({ settings: [], credentialFiles: [file], userAgent });
+  testTarget("a repository of a registry with tokens", async () => {
+    const fake = await startFakeRegistry({ auth: "bearer", users: { user: "secret" } });
+    const opened = await openForTest({ [fake.host]: auth("user", "secret") });
     return {
-      target: registries.repository(registry.host, "test/repository"),
+      target: opened.registries.repository(fake.host, "test/repository"),
       async close() {
-        await registry[Symbol.asyncDispose]();
-        await rm(work, { recursive: true });
+        await opened[Symbol.asyncDispose]();
+        await fake[Symbol.asyncDispose]();
       },
     };
-  };
-  testTarget("a repository of a registry with tokens", open);
+  });
 });

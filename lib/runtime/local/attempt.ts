@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WireEvent } from "../../events/index.ts";
+import type { Subscriber } from "../delivery.ts";
+import type { AnyFunction } from "../function.ts";
+import { type Deps, invoke, type Outcome, toOutcome } from "../invoke.ts";
+import type { LastFailure } from "./journal.ts";
+
+/** Functions by name, loaded when first needed. */
+export type FunctionTable = Readonly<Record<string, () => Promise<{ readonly default: AnyFunction }>>>;
+
+/** What Knative Serving gives a request (`timeoutSeconds`) when the trigger says nothing. A Job may take any time. */
+const SERVICE_TIMEOUT = 300_000;
+/** How long a run may ignore that it was aborted before the broker goes on without it. */
+const GRACE = 5000;
+/** knative/eventing pkg/kncloudevents/attributes/knative_error.go */
+const MAX_ERROR_DATA = 1024;
+
+/**
+ * Deliver an event once. Never throws.
+ *
+ * @param timeout milliseconds
+ * @param end aborted when the host ends
+ */
+export async function attempt(
+  { kind, name }: Subscriber,
+  event: WireEvent,
+  timeout: number | undefined,
+  functions: FunctionTable,
+  deps: Deps,
+  end: AbortSignal,
+): Promise<Outcome> {
+  const limit = timeout ?? (kind === "Service" ? SERVICE_TIMEOUT : undefined);
+  const late = new AbortController();
+  const timer = limit && setTimeout(() => late.abort(new Error(`it took longer than ${limit / 1000} seconds`)), limit);
+  const signal = AbortSignal.any([late.signal, end]);
+  const done = new AbortController();
+  try {
+    const { default: fn } = await functions[name]!();
+    return await Promise.race([invoke(fn, event, deps, signal), abandoned(signal, done.signal)]);
+  } catch (error) {
+    // invoke never throws: the function's module could not be loaded
+    deps.log.error({ function: name, err: error }, "Cannot load function");
+    return toOutcome(error);
+  } finally {
+    clearTimeout(timer);
+    done.abort();
+  }
+}
+
+/** Ends a run, as far as the broker is concerned, that does not end itself after it was aborted. */
+async function abandoned(signal: AbortSignal, done: AbortSignal): Promise<Outcome> {
+  if (!signal.aborted) await once(signal, "abort", { signal: done });
+  await sleep(GRACE, undefined, { signal: done });
+  return toOutcome(signal.reason, signal);
+}
+
+/** knative/eventing pkg/kncloudevents/event_dispatcher.go, dispatchExecutionInfoTransformers: data is base64, then cut. */
+export function deadLetter(event: WireEvent, subscriber: string, { status, failure }: LastFailure): WireEvent {
+  const body = Buffer.from(JSON.stringify(failure)).toString("base64");
+  const extensions = {
+    ...event.extensions,
+    knativeerrordest: subscriber,
+    knativeerrorcode: String(status),
+    knativeerrordata: body.slice(0, MAX_ERROR_DATA),
+  };
+  return { ...event, extensions };
+}
