@@ -100,6 +100,8 @@ async function demo(work: string, kept: string) {
   await cli(
     "send",
     "dev.stowage.bundle.requested.v1",
+    "--subject",
+    "harbour@1.0.0",
     "--to",
     stowage.ready.broker,
     "--data",

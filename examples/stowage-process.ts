@@ -32,11 +32,17 @@ export interface StowageProcess extends AsyncDisposable {
  * Start `stowage up` on free loopback ports and wait until it is ready.
  *
  * @param onRan told of every function that ran, in order
+ * @param env variables besides those of this process
  */
-export async function startStowage(args: readonly string[], onRan: (ran: Ran) => void): Promise<StowageProcess> {
+export async function startStowage(
+  args: readonly string[],
+  onRan: (ran: Ran) => void,
+  env: Readonly<Record<string, string>> = {},
+): Promise<StowageProcess> {
   const main = join(import.meta.dirname, "..", "bin", "stowage.ts");
   const child = spawn(process.execPath, [main, "up", "--port", "0", "--registry-port", "0", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
   });
   const unread: string[] = [];
   createInterface(child.stderr).on("line", (line) => {

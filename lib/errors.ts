@@ -36,7 +36,7 @@ export const errorCodes = {
   CONTENT_UNKNOWN: "The registry, layout or archive does not hold the content asked for.",
   MANIFEST_INVALID: "A manifest or index cannot be read, is too large, or lies about its parts.",
   LAYOUT_INVALID: "A directory or archive is not an OCI image layout.",
-  IMAGE_INVALID: "An image cannot be built: a path, a name or a platform given for it is not allowed.",
+  IMAGE_INVALID: "What was given for an image is not allowed: a platform, a path in a layer, a variable or a port.",
   DISK_UNAVAILABLE: "A file could not be read or written now: the disk is full, access is denied, or it is gone.",
   TREE_INVALID: "A registry storage tree on disk is damaged, or a symbolic link leads out of it.",
   REGISTRY_DENIED: "The registry refused the credentials, or there were none.",

@@ -1,3 +1,6 @@
+import { z } from "zod";
+import { releaseSchema } from "../lib/bundle/index.ts";
+import { configSchema } from "../lib/config/index.ts";
 import { errorCodes } from "../lib/errors.ts";
 import { catalogue, dataSchema, eventTypes } from "../lib/events/index.ts";
 
@@ -5,6 +8,8 @@ import { catalogue, dataSchema, eventTypes } from "../lib/events/index.ts";
 export const pages = (): Readonly<Record<string, string>> => ({
   "docs/events.md": eventsPage(),
   "docs/errors.md": errorsPage(),
+  "docs/configuration.md": configurationPage(),
+  "docs/release.md": releasePage(),
 });
 
 const generated = "<!-- made from the code by `npm run docs`; do not edit -->\n";
@@ -17,6 +22,7 @@ interface Schema {
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
+  readonly default?: unknown;
 }
 
 function eventsPage(): string {
@@ -62,4 +68,69 @@ decided by the kind of the failure, not by its code:
 |---|---|
 ${rows.join("\n")}
 `;
+}
+
+function configurationPage(): string {
+  return `# Configuration
+
+${generated}
+One YAML file, named by \`STOWAGE_CONFIG\` or \`--config\`. Everything has a default; a field that is not known is refused, and all
+problems are reported together.
+
+${fieldsTable(z.toJSONSchema(configSchema, { io: "input" }) as Schema)}
+The environment wins over the file: \`STOWAGE_STORE\` sets \`store\`, \`STOWAGE_WEBHOOK_SECRET_FILE\` sets
+\`webhooks.distribution.secretFile\`, and \`K_SINK\` (from a SinkBinding) sets \`sink\`.
+
+Credentials for registries are looked for in the files of \`credentials\`, then in \`$DOCKER_CONFIG/config.json\`,
+\`~/.docker/config.json\` and \`/etc/secret/dockerconfigjson\`. The files are read again when they change. Credential helpers are
+not run.
+`;
+}
+
+function releasePage(): string {
+  return `# Release descriptions
+
+${generated}
+A release description is a YAML file that names what belongs to a release. \`stowage bundle\` takes it as a file,
+\`bundle.requested\` as data.
+
+${fieldsTable(z.toJSONSchema(releaseSchema, { io: "input" }) as Schema)}
+\`\`\`yaml
+name: harbour
+version: 1.0.0
+charts:
+  - oci://registry.example.com/charts/hello:1.0.0
+images:
+  - quay.io/example/tool:1.4
+\`\`\`
+
+The bundle is \`<name>-<version>.tar.gz\`, one directory with:
+
+| file | |
+|---|---|
+| \`bundle.json\` | bill of materials: every chart and image with digest, platforms and source |
+| \`images.list\` | the images, one a line |
+| \`charts/\` | the chart archives, byte for byte |
+| \`images.tar\` | all images, each layer once: an OCI layout that docker load, podman load, ctr and skopeo read as well |
+| \`SHA256SUMS\` | checksums for \`sha256sum --check\` |
+
+The same release gives the same bytes. A bundle that lies in the store already is not built again.
+`;
+}
+
+function fieldsTable(schema: Schema): string {
+  return `| field | type | |\n|---|---|---|\n${fieldRows(schema, "").join("\n")}\n`;
+}
+
+function fieldRows({ properties = {} }: Schema, prefix: string): string[] {
+  return Object.entries(properties).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const inner = field.type === "array" && field.items?.properties ? field.items : field;
+    if (inner.properties) return fieldRows(inner, field.type === "array" ? `${path}[].` : `${path}.`);
+    const preset =
+      field.default === undefined || JSON.stringify(field.default) === "[]" ? "" : `Default: \`${field.default}\`.`;
+    return [
+      `| \`${path}\` | ${describeType(field)} | ${[field.description ?? "", preset].filter(Boolean).join(". ")} |`,
+    ];
+  });
 }

@@ -89,7 +89,9 @@ export function encodeHeader({ flag, path, mode, size, mtime, target }: Header, 
   putNumber(block, fields.mode, mode);
   putNumber(block, fields.size, size);
   putNumber(block, fields.mtime, mtime);
-  for (const field of [fields.uid, fields.gid, fields.major, fields.minor]) putNumber(block, field, 0);
+  for (const field of [fields.uid, fields.gid]) putNumber(block, field, 0);
+  // GNU leaves device numbers of what is no device empty.
+  if (!gnu) for (const field of [fields.major, fields.minor]) putNumber(block, field, 0);
   block.write(`${checksum(block).toString(8).padStart(6, "0")}\0 `, fields.checksum[0], "latin1");
   return block;
 }

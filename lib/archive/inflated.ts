@@ -23,22 +23,16 @@ export async function* gunzipBounded(
   source: AsyncIterable<Uint8Array>,
   { bytes: limit, ratio = 200 }: InflateLimits,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let taken = 0;
   let given = 0;
   const gunzip = createGunzip({ chunkSize });
-  const feeding = pipeline(async function* () {
-    for await (const chunk of source) {
-      taken += chunk.byteLength;
-      yield chunk;
-    }
-  }, gunzip);
+  const feeding = pipeline(source, gunzip);
   // Its failure is gunzip's failure as well, which is waited for below.
   feeding.catch(() => {});
   try {
     for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
       given += chunk.byteLength;
       if (given > limit) throw refused(`it inflates to more than ${limit} bytes`);
-      if (given > Math.max(harmless, taken * ratio)) throw refused(`it inflates more than ${ratio}-fold`);
+      if (given > Math.max(harmless, gunzip.bytesWritten * ratio)) throw refused(`it inflates more than ${ratio}-fold`);
       yield chunk;
     }
   } catch (error) {

@@ -66,9 +66,10 @@ export async function buildBundle(
   const meter = { moved: 0 };
   const bundle = hashing(gzipStored(bundleTar(plan, billOfMaterials, meter)));
   await store.put(key, bundle, { signal });
-  const record: BuildRecord = { plan: planDigest, sha256: await bundle.sha256(signal), size: bundle.size };
+  const written = { sha256: await bundle.sha256(signal), size: bundle.size };
+  const record: BuildRecord = { plan: planDigest, ...written };
   await store.put(recordKey(key), `${JSON.stringify(record)}\n`, { signal });
-  return done({ ...record, moved: meter.moved, reused: 0 });
+  return done({ ...written, moved: meter.moved, reused: 0 });
 }
 
 const recordKey = (key: string): string => `${key}.json`;

@@ -24,7 +24,7 @@ export const copyVerb: Verb = async (args, surroundings) => {
   const { env, log, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
   const { registries } = await compose(config, { log }).ports(["registries"]);
-  await using opened = await openSourcePlace(from, registries, signal);
+  await using opened = await openSourcePlace(from, registries);
   const { source, reference } = opened;
   const { target, as = isTag(reference) ? reference : "latest" } = await openTargetPlace(to, registries);
   const { platform: platforms } = values;

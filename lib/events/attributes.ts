@@ -15,7 +15,7 @@ const AUTHORITY =
   "//(?:(?:[A-Za-z0-9\\-._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?" +
   "(?:\\[[0-9A-Fa-f:.]+\\]|(?:[A-Za-z0-9\\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?";
 const SCHEME = "[A-Za-z][A-Za-z0-9+.\\-]*:";
-const REST = `(?:${AUTHORITY}(?=[/?#]|$))?(?:${PCHAR}|/)*(?:\\?(?:${PCHAR}|[/?])*)?(?:#(?:${PCHAR}|[/?])*)?$`;
+const REST = `(?:${AUTHORITY}(?=[/?#]|$)|(?!//))(?:${PCHAR}|/)*(?:\\?(?:${PCHAR}|[/?])*)?(?:#(?:${PCHAR}|[/?])*)?$`;
 const URI = new RegExp(`^${SCHEME}${REST}`);
 const URI_REFERENCE = new RegExp(`^(?:${SCHEME}|(?![^/?#]*:))${REST}`);
 

@@ -91,11 +91,11 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
 
 /** JSON.parse keeps no stack and this walk keeps its own, so no depth of input can hurt. */
 function refuseDeep(value: unknown, what: string): void {
-  let level = [value];
+  let level = [value].filter(isContainer);
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) throw malformed(what, `data is nested deeper than ${MAX_DEPTH} levels`);
-    level = level.flatMap((each) =>
-      typeof each === "object" && each !== null ? Object.values(each).filter((part) => typeof part === "object") : [],
-    );
+    if (depth === MAX_DEPTH) throw malformed(what, `data is nested deeper than ${MAX_DEPTH} levels`);
+    level = level.flatMap((each) => Object.values(each).filter(isContainer));
   }
 }
+
+const isContainer = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -51,7 +51,7 @@ function readBatch(batch: unknown): readonly WireEvent[] {
 function readBinary(headers: IncomingHttpHeaders, body: Uint8Array, json: boolean): WireEvent {
   const given = new Map<string, string>();
   for (const [header, value] of Object.entries(headers)) {
-    if (header.startsWith("ce-")) given.set(header.slice(3), headerText(header, String(value)));
+    if (header.startsWith("ce-") && value !== undefined) given.set(header.slice(3), headerText(header, String(value)));
   }
   if (given.size === 0) {
     throw malformed("event", "there is neither a ce-id header nor the content type application/cloudevents+json");

@@ -1,6 +1,6 @@
 import type { Registries } from "../oci/index.ts";
 import { openStore, readObject } from "../store/index.ts";
-import { hintsOf, indexKeys, refreshRecords, writeIndex } from "./index-update.ts";
+import { hintsOf, indexKeys, MAX_INDEX_BYTES, refreshRecords, writeIndex } from "./index-update.ts";
 
 /** A broken chart of a registry: it is left out of the index. */
 export interface BrokenChart {
@@ -30,6 +30,6 @@ export async function buildIndex(
     broken.push(...refreshed.broken.map((each) => ({ repository, ...each })));
   }
   await writeIndex(store, signal);
-  const yaml = await readObject(store, indexKeys.yaml, Number.MAX_SAFE_INTEGER, signal);
+  const yaml = await readObject(store, indexKeys.yaml, MAX_INDEX_BYTES, signal);
   return { yaml: Buffer.from(yaml).toString("utf8"), broken };
 }

@@ -32,21 +32,18 @@ export async function openImageArchive(file: string): Promise<Source & AsyncDisp
 }
 
 async function readLayout(handle: FileHandle, size: number, name: string): Promise<Source & AsyncDisposable> {
-  const readAll = async (start: number, end: number): Promise<Uint8Array> => {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of readRange(handle, start, end)) chunks.push(chunk);
-    return Buffer.concat(chunks);
-  };
-  refuseCompressed(await readAll(0, Math.min(size, 4)));
-  const entries = await scanTar(readAll, size);
+  const readAt = async (start: number, end: number): Promise<Uint8Array> =>
+    Buffer.concat(await Array.fromAsync(readRange(handle, start, end)));
+  refuseCompressed(await readAt(0, Math.min(size, 4)));
+  const entries = await scanTar(readAt, size);
 
-  const read = async (path: string): Promise<Uint8Array> => {
+  const readSmall = async (path: string): Promise<Uint8Array> => {
     const { offset, size } = entries.get(path) ?? noLayout(entries, path, name);
     if (size > MAX_MANIFEST_BYTES) throw invalid(name, `its ${path} is larger than 4 MiB`);
-    return readAll(offset, offset + size);
+    return readAt(offset, offset + size);
   };
-  checkLayoutFile(await read("oci-layout"), name);
-  const index = await read("index.json");
+  checkLayoutFile(await readSmall("oci-layout"), name);
+  const index = await readSmall("index.json");
   parseLayoutIndex(index, name);
 
   const source = layoutSource({
@@ -72,10 +69,8 @@ function refuseCompressed(start: Uint8Array): void {
 }
 
 function noLayout(entries: ReadonlyMap<string, TarEntry>, path: string, name: string): never {
-  const old = entries.has("manifest.json")
-    ? ": it was saved by a Docker before 25; save it again with a newer one"
-    : "";
-  throw invalid(name, `it holds no ${path}${old}`);
+  const hint = entries.has("manifest.json") ? "; skopeo turns a docker-archive: into an oci-archive:" : "";
+  throw invalid(name, `it holds no ${path}${hint}`);
 }
 
 const invalid = (name: string, why: string): RejectedError =>

@@ -20,7 +20,7 @@ export interface LayerOptions {
 /**
  * Make a layer of files: a gzipped tar, owned by root.
  *
- * The same files give the same bytes, on every machine with the same Node. The layer is not kept anywhere: its bytes are
+ * The same files give the same bytes, as far as Node brings the same zlib. The layer is not kept anywhere: its bytes are
  * made again whenever they are read, so the files must be left as they are until then (or the read fails as a mismatch).
  *
  * @throws RejectedError IMAGE_INVALID, TransientError DISK_UNAVAILABLE

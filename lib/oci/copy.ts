@@ -69,8 +69,8 @@ export async function copy(
   for (const manifest of graph.manifests) {
     await target.put(manifest.descriptor, async () => once(manifest.bytes), { signal });
   }
-  const tag = options.as ?? (isDigest(reference) ? "" : reference);
-  if (options.as !== undefined || tag !== "") await giveTag(target, tag, descriptor, signal);
+  const tag = options.as ?? (isDigest(reference) || reference === "" ? undefined : reference);
+  if (tag !== undefined) await giveTag(target, tag, descriptor, signal);
 
   const { written, ...reused } = moved;
   return { descriptor, blobs: { moved: written, ...reused }, bytes };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RejectedError } from "../errors.ts";
 import { concurrently } from "./concurrently.ts";
-import type { Source } from "./content.ts";
+import type { Source, Target } from "./content.ts";
 import { type Descriptor, type Digest, isIndex, isManifest, mediaTypes, type Platform } from "./descriptor.ts";
 import { childrenOf, type Manifest, readAll, readManifest } from "./manifest.ts";
 import { formatPlatform, isPlatform, parsePlatform } from "./platform.ts";
@@ -39,14 +39,12 @@ export interface GraphOptions {
    * Leave out what this place holds. An image that is there is there with its parts; an index may be there without some
    * of its images, so these are looked for one by one.
    */
-  readonly except?: Held | undefined;
+  readonly except?: Holder | undefined;
   readonly concurrency?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Held extends Source {
-  has(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
-}
+type Holder = Source & Pick<Target, "has">;
 
 /**
  * Read the manifests below a descriptor and list what they name.
@@ -86,7 +84,7 @@ export async function readGraph(source: Source, root: Descriptor, options: Graph
 
 interface Reader {
   readonly source: Source;
-  readonly except: Held | undefined;
+  readonly except: Holder | undefined;
   readonly wanted: readonly Platform[] | undefined;
 }
 
@@ -144,14 +142,8 @@ async function platformOf(place: Source, config: Descriptor, signal: AbortSignal
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch (error) {
-    throw new RejectedError(
-      "MANIFEST_INVALID",
-      `Cannot read config ${config.digest} of ${place.name}: it is not JSON`,
-      {
-        cause: error,
-      },
-    );
+  } catch {
+    refuse(place.name, config.digest, "it is a config that is not JSON");
   }
   const parsed = configSchema.safeParse(json);
   return parsed.success && parsed.data.os !== "" ? parsed.data : undefined;
@@ -170,18 +162,19 @@ function requireOne(place: string, root: Descriptor, wanted: readonly Platform[]
   );
 }
 
-/** Counts parts, and refuses too many and those that are said to have two sizes: the second would never be checked. */
+/** Counts parts. Refuses too many, and one that is said to be two things: the second would never be checked. */
 function claims(place: string): (part: Descriptor) => void {
-  const sizes = new Map<Digest, number>();
+  const parts = new Map<Digest, string>();
   let manifestBytes = 0;
   return ({ digest, size, mediaType }) => {
-    const known = sizes.get(digest);
-    if (known === size) return;
-    if (known !== undefined) refuse(place, digest, `it is said to have ${known} and ${size} bytes`);
-    sizes.set(digest, size);
-    if (sizes.size > MAX_PARTS) refuse(place, digest, `there are more than ${MAX_PARTS} parts`);
+    const said = `a ${isManifest(mediaType) ? "manifest" : "blob"} of ${size} bytes`;
+    const known = parts.get(digest);
+    if (known === said) return;
+    if (known !== undefined) refuse(place, digest, `it is said to be ${known} and ${said}`);
+    parts.set(digest, said);
+    if (parts.size > MAX_PARTS) refuse(place, digest, `there are more than ${MAX_PARTS} parts`);
     if (isManifest(mediaType)) manifestBytes += size;
-    if (manifestBytes > MAX_MANIFESTS_BYTES) refuse(place, digest, `its manifests have more than 64 MiB`);
+    if (manifestBytes > MAX_MANIFESTS_BYTES) refuse(place, digest, "its manifests have more than 64 MiB");
   };
 }
 

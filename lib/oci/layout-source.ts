@@ -45,10 +45,8 @@ export function layoutSource(files: LayoutFiles): Source {
   /** @returns undefined for what is no manifest */
   async function mediaTypeOf(digest: Digest, size: number, signal?: AbortSignal): Promise<string | undefined> {
     if (size > MAX_MANIFEST_BYTES) return undefined;
-    const chunks: Uint8Array[] = [];
-    const stored = files.read(digest, 0, size, signal);
-    for await (const chunk of verified(stored, { mediaType: "", digest, size }, name)) chunks.push(chunk);
-    const bytes = Buffer.concat(chunks);
+    const stored = verified(files.read(digest, 0, size, signal), { mediaType: "", digest, size }, name);
+    const bytes = Buffer.concat(await Array.fromAsync(stored));
     try {
       const mediaType = sniffMediaType(bytes);
       parseManifest(bytes, mediaType);

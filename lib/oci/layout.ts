@@ -174,9 +174,7 @@ async function readSmall(path: string, layout: string): Promise<Uint8Array> {
   if (typeof opened === "string") throw invalid(layout, `${path} is ${opened}`);
   try {
     if (opened.size > MAX_MANIFEST_BYTES) throw invalid(layout, `${path} is larger than 4 MiB`);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of readRange(opened.file, 0, opened.size)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return Buffer.concat(await Array.fromAsync(readRange(opened.file, 0, opened.size)));
   } finally {
     await opened.file.close();
   }

@@ -68,6 +68,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
   } catch (error) {
     return refuse("it is not JSON", error);
   }
+  if (isAmbiguous(json)) return refuse("it is an image and an index at once");
   const parsed = (isIndex(mediaType) ? indexSchema : imageSchema).safeParse(json);
   if (!parsed.success) return refuse(z.prettifyError(parsed.error).replaceAll("\n", " "));
   const inner = parsed.data.mediaType;
@@ -76,6 +77,13 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
     ? { kind: "index", ...(parsed.data as z.output<typeof indexSchema>) }
     : { kind: "image", ...(parsed.data as z.output<typeof imageSchema>) };
 }
+
+/**
+ * One document with the parts of both would be one thing to one reader and another to the next: CVE-2021-41190,
+ * https://github.com/opencontainers/image-spec/security/advisories/GHSA-77vh-xpmg-72qh
+ */
+const isAmbiguous = (json: unknown): boolean =>
+  typeof json === "object" && json !== null && "manifests" in json && ("config" in json || "layers" in json);
 
 /** What a manifest's bytes say they are, for places that keep bytes without a media type (distribution's storage). */
 export function sniffMediaType(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { RejectedError } from "../errors.ts";
 import type { Source, Target } from "./content.ts";
-import { isTag, parseReference, type Reference, tagOrDigest } from "./reference.ts";
+import { parseReference, type Reference, tagOrDigest } from "./reference.ts";
 import type { Registries } from "./registries.ts";
 
 /** Where an image may lie, as skopeo spells it: https://github.com/containers/image/blob/v5.36.0/docs/containers-transports.5.md */
@@ -33,38 +33,22 @@ export interface OpenedSource extends AsyncDisposable {
   readonly reference: string;
 }
 
-/** @throws RejectedError REFERENCE_INVALID when a layout holds several images and none is named */
-export async function openSourcePlace(
-  place: Place,
-  registries: Registries,
-  signal?: AbortSignal,
-): Promise<OpenedSource> {
+/** Nothing is asked of a registry yet. @throws RejectedError LAYOUT_INVALID, ARCHIVE_INVALID */
+export async function openSourcePlace(place: Place, registries: Registries): Promise<OpenedSource> {
   if (place.transport === "docker") {
     const { registry, repository } = place.reference;
     const source = registries.repository(registry, repository);
     return { source, reference: tagOrDigest(place.reference), async [Symbol.asyncDispose]() {} };
   }
+  // an empty reference means the only image there is
+  const { path, name: reference = "" } = place;
   if (place.transport === "oci") {
     const { openLayout } = await import("./layout.ts");
-    const source = await openLayout(place.path);
-    return { source, reference: place.name ?? (await onlyTag(source, signal)), async [Symbol.asyncDispose]() {} };
+    return { source: await openLayout(path), reference, async [Symbol.asyncDispose]() {} };
   }
   const { openImageArchive } = await import("./archive.ts");
-  const source = await openImageArchive(place.path);
-  try {
-    const reference = place.name ?? (await onlyTag(source, signal));
-    return { source, reference, [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
-  } catch (error) {
-    await source[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function onlyTag(source: Source, signal?: AbortSignal): Promise<string> {
-  const tags = await Array.fromAsync(source.tags(signal));
-  if (tags.length === 1) return tags[0]!;
-  const there = tags.length === 0 ? "it names none" : `it holds ${tags.slice(0, 20).join(", ")}`;
-  throw new RejectedError("REFERENCE_INVALID", `Cannot choose an image of ${source.name}: ${there}`);
+  const source = await openImageArchive(path);
+  return { source, reference, [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
 }
 
 export interface OpenedTarget {
@@ -87,9 +71,6 @@ export async function openTargetPlace(place: Place, registries: Registries): Pro
       "REFERENCE_INVALID",
       `Cannot write oci-archive:${place.path}: archives are read only so far`,
     );
-  }
-  if (place.name !== undefined && !isTag(place.name)) {
-    throw new RejectedError("REFERENCE_INVALID", `Cannot write oci:${place.path}: "${place.name}" is not a tag`);
   }
   const { openLayout } = await import("./layout.ts");
   const target = await openLayout(place.path, { create: true });

@@ -102,8 +102,8 @@ export async function* readBytes(path: string, size: number, { start = 0, end, s
 export async function remove(root: string, scratch: string, path: string): Promise<void> {
   if ((await sizeOf(root, path)) === undefined) return;
   const gone = await scratchPath(root, scratch);
-  await rename(path, gone);
-  await rm(gone, { recursive: true });
+  await orAbsent(rename(path, gone));
+  await rm(gone, { recursive: true, force: true });
 }
 
 /** Names of the directories in a directory, in order. None where it does not exist; links are passed over. */

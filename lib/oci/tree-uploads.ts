@@ -74,6 +74,7 @@ export class Uploads {
     await writeFile(join(place.directory, id), "", { flag: "wx" });
     this.#count++;
     this.#running.set(id, { hash: createHash("sha256"), size: 0 });
+    this.#busy.add(id);
     return this.#hold(place, id, 0);
   }
 
@@ -88,17 +89,25 @@ export class Uploads {
    * @throws TransientError REGISTRY_UNAVAILABLE while another request has it
    */
   async take(place: UploadPlace, id: string): Promise<Upload | undefined> {
-    const size = await this.size(place, id);
-    return size === undefined ? undefined : this.#hold(place, id, size);
-  }
-
-  #hold(place: UploadPlace, id: string, initial: number): Upload {
     if (this.#busy.has(id)) {
       throw new TransientError("REGISTRY_UNAVAILABLE", `Cannot go on with upload ${id}: another request has it`, {
         retryAfter: 1,
       });
     }
+    // taken before it is looked at: nobody else may change its size in between
     this.#busy.add(id);
+    let held: Upload | undefined;
+    try {
+      const size = await this.size(place, id);
+      if (size !== undefined) held = this.#hold(place, id, size);
+    } finally {
+      if (held === undefined) this.#busy.delete(id);
+    }
+    return held;
+  }
+
+  /** Hand out an upload that nobody else has. */
+  #hold(place: UploadPlace, id: string, initial: number): Upload {
     const path = join(place.directory, id);
     const running = this.#running.get(id);
     let size = initial;

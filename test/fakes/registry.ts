@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 /** One request as it arrived. */
@@ -47,6 +48,8 @@ export interface FakeRegistryOptions {
   readonly expiresIn?: number;
   /** Names on a page; default: all. */
   readonly pageSize?: number;
+  /** Speak https with this key and certificate, in PEM. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /**
@@ -66,7 +69,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     return known;
   };
 
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const { method = "", url = "", headers } = request;
     requests.push({ method, path: url, headers: headers as SeenRequest["headers"] });
     const proceed = () => answer(request, response);
@@ -75,13 +78,15 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     Promise.resolve(planned ? planned.how(request, response, proceed) : proceed()).catch((error) =>
       response.destroy(error),
     );
-  });
+  };
+  const server = options.tls ? createSecureServer(options.tls, listener) : createServer(listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `${options.tls ? "https" : "http"}://${host}`;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "", `http://${host}`);
+    const url = new URL(request.url ?? "", origin);
     if (url.pathname === "/token") return giveToken(request, response, url);
     const path = decodeURIComponent(url.pathname);
     const [, name = "", door = "", rest = ""] =
@@ -114,7 +119,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       const scope = path === "/v2/_catalog" ? "registry:catalog:*" : name ? `repository:${name}:${actions}` : "";
       const wanted = split(scope);
       if (scheme === "Bearer" && wanted.every((one) => tokens.get(secret)?.has(one))) return true;
-      const challenge = `Bearer realm="http://${host}/token",service="fake"${scope ? `,scope="${scope}"` : ""}`;
+      const challenge = `Bearer realm="${origin}/token",service="fake"${scope ? `,scope="${scope}"` : ""}`;
       response.setHeader("www-authenticate", challenge);
     }
     refuse(response, 401, "UNAUTHORIZED");
@@ -216,7 +221,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
 
   return {
     host,
-    url: `http://${host}`,
+    url: origin,
     requests,
     repository,
     misbehave: (match, how, times = 1) => void misbehaviours.push({ match, how, times }),

@@ -119,7 +119,7 @@ suite("openImageArchive", () => {
     "a tar without index.json": [oci, fileOf(web.config)],
     "an index.json that is no index": [oci, { path: "index.json", content: "{}" }],
     "an index.json of more than 4 MiB": [oci, { path: "index.json", content: Buffer.alloc(4 * 1024 * 1024 + 1, " ") }],
-    "the docker save of an old Docker": [{ path: "manifest.json", content: "[]" }],
+    "an archive in the older format of docker save": [{ path: "manifest.json", content: "[]" }],
   };
   for (const [what, files] of Object.entries(noLayouts)) {
     test(`refuses ${what}`, async (t) => {

@@ -102,6 +102,10 @@ suite("readGraph", () => {
       [A]: { schemaVersion: 2, manifests: [named(B), { ...named(B), size: 101 }] },
       [B]: indexOf(),
     },
+    "a digest that is said to be manifest and blob": {
+      [A]: { schemaVersion: 2, manifests: [named(B), { ...named(B), mediaType: mediaTypes.ociLayer }] },
+      [B]: indexOf(),
+    },
     "a manifest of more than 4 MiB": { [A]: { schemaVersion: 2, manifests: [{ ...named(B), size: 5_000_000 }] } },
     "manifests of more than 64 MiB together": {
       [A]: {

@@ -62,7 +62,14 @@ for (const [given, what] of refused) {
 const component = fc.stringMatching(/^[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}$/);
 const reference = fc.record(
   {
-    registry: fc.constantFrom("docker.io", "quay.io", "localhost", "localhost:5000", "10.0.0.1:80", "a.b-c.example:443"),
+    registry: fc.constantFrom(
+      "docker.io",
+      "quay.io",
+      "localhost",
+      "localhost:5000",
+      "10.0.0.1:80",
+      "a.b-c.example:443",
+    ),
     repository: fc.array(component, { minLength: 2, maxLength: 5 }).map((parts) => parts.join("/")),
     tag: fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/),
     digest: fc.constant(`sha256:${"0".repeat(64)}` as const),

@@ -109,6 +109,15 @@ test("a blob that is not where it should be taken from is taken from its source"
   await assert.rejects(repository.put(layerPiece("x").descriptor, async () => inChunks(blob.bytes), { from: "../b" }));
 });
 
+test("a blob is forgotten by several at once, and what never was is forgotten as well", async () => {
+  await using opened = await open();
+  const repository = opened.tree.repository("a");
+  await putAll(repository, [blob]);
+  await Promise.all([1, 2, 3, 4].map(() => repository.removeBlob(blob.descriptor.digest)));
+  assert.equal(await repository.has(blob.descriptor), false);
+  await repository.removeBlob(blob.descriptor.digest);
+});
+
 test("a blob whose bytes were lost is put again", async () => {
   await using opened = await open();
   const repository = opened.tree.repository("a");
@@ -227,10 +236,11 @@ test("an upload goes on in another process where it ended", async () => {
 
   const restarted = openTree(opened.root).repository("a");
   assert.equal(await restarted.uploadSize(first.id), 60_000);
-  using second = (await restarted.takeUpload(first.id))!;
+  const second = (await restarted.takeUpload(first.id))!;
   await second.append(inChunks(blob.bytes.subarray(60_000)));
   assert.equal(await restarted.has(blob.descriptor), false);
   await second.finish(digest);
+  second[Symbol.dispose]();
   assert.deepEqual(await read(restarted, blob.descriptor), blob.bytes);
   assert.equal(await restarted.takeUpload(first.id), undefined);
 });
@@ -267,8 +277,11 @@ test("an upload is in one hand at a time", async () => {
   const upload = await repository.startUpload();
   await assert.rejects(repository.takeUpload(upload.id), TransientError);
   upload[Symbol.dispose]();
-  using again = await repository.takeUpload(upload.id);
-  assert.equal(again?.id, upload.id);
+  const taken = await Promise.allSettled([1, 2, 3].map(() => repository.takeUpload(upload.id)));
+  assert.deepEqual(
+    taken.map(({ status }) => status),
+    ["fulfilled", "rejected", "rejected"],
+  );
 });
 
 test("uploads that nobody has touched for a day are removed, with whatever else was left there", async () => {

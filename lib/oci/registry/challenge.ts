@@ -8,7 +8,7 @@ export interface Challenge {
 
 // https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2 and #section-11.2
 const SEPARATOR = /[\s,]*/y;
-const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y;
+const SCHEME = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?=[\s,]|$)/y;
 const PARAMETER = /\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+\-.^_`|~0-9A-Za-z:/]+))/sy;
 const TOKEN68 = /\s+[A-Za-z0-9\-._~+/]+=*(?=\s*(?:,|$))/y;
 
@@ -29,7 +29,7 @@ export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: Challenge[] = [];
   for (;;) {
     take(SEPARATOR);
-    const scheme = take(TOKEN)?.[0];
+    const scheme = take(SCHEME)?.[0];
     if (scheme === undefined) return challenges;
     const parameters = new Map<string, string>();
     challenges.push({ scheme: scheme.toLowerCase(), parameters });

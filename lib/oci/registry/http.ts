@@ -42,15 +42,17 @@ export interface Http {
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
-/** The other side could not be reached, kept still or broke off. The message holds no address and no secret. */
+/** The other side could not be reached, kept still or broke off. The message is one line without address or secret. */
 export class ConnectionFailure extends Error {
   readonly code: string;
 
   constructor(cause: unknown) {
-    const { code, message } = cause instanceof Error ? (cause as NodeJS.ErrnoException) : { message: String(cause) };
-    // a failure of several addresses at once has a code only
-    super(message || code || "the connection failed", { cause });
-    this.code = code ?? "";
+    const { code = "", message } =
+      cause instanceof Error ? (cause as NodeJS.ErrnoException) : { message: String(cause) };
+    // OpenSSL's reason stands between its numbers and file names; a failure of several addresses at once has no message
+    const reason = /SSL routines:[^:]*:([^:\n]+)/.exec(message)?.[1];
+    super(reason === undefined ? message || code : `TLS: ${reason}`, { cause });
+    this.code = code;
   }
 }
 

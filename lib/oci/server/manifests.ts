@@ -48,7 +48,10 @@ export async function putManifest(exchange: Exchange): Promise<Answer> {
     "MANIFEST_INVALID",
     invalid,
   );
-  if (named !== digest) await repository.tag(named, descriptor);
+  if (named !== digest) {
+    // somebody may have deleted it in between
+    await refusing(repository.tag(named, descriptor), "CONTENT_UNKNOWN", () => unknown(digest, name));
+  }
   await announce({
     action: "pushed",
     repository: name,

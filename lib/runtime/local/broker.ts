@@ -53,6 +53,7 @@ export class LocalBroker {
   readonly #runs = new Set<Promise<void>>();
   readonly #end = new AbortController();
   #started = false;
+  #stopped = false;
   #idle: (() => void)[] = [];
 
   /** @throws RejectedError TRIGGER_INVALID when a trigger names a function that is not there */
@@ -103,9 +104,9 @@ export class LocalBroker {
     this.#tellIdle();
   }
 
-  /** Resolves once every accepted event is settled: nothing runs, waits or backs off. */
+  /** Resolves once every accepted event is settled: nothing runs, waits or backs off. Or once the broker has stopped. */
   async idle(): Promise<void> {
-    while (this.#options.journal.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (!this.#stopped && this.#options.journal.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /** Whether an event of this source is not settled. */
@@ -129,6 +130,8 @@ export class LocalBroker {
     signal?.addEventListener("abort", abort);
     while (this.#runs.size > 0) await Promise.all(this.#runs);
     signal?.removeEventListener("abort", abort);
+    this.#stopped = true;
+    this.#tellIdle();
   }
 
   #arrival(event: WireEvent, hops: number): Arrival {
@@ -148,7 +151,7 @@ export class LocalBroker {
   }
 
   #tellIdle(): void {
-    if (this.#options.journal.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#stopped || this.#options.journal.pending === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Start what is due for a function, as far as there is room; sleep until the next is. */

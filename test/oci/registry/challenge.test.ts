@@ -46,7 +46,7 @@ test("an address that somebody forgot to quote is read", () => {
 
 test("what follows a syntax error is ignored", () => {
   assert.deepEqual(parse('Basic realm="x", @@@ Bearer realm="y"'), [["basic", { realm: "x" }]]);
-  assert.deepEqual(parse('Basic realm="never closed'), [["basic", {}], ["realm", {}]].slice(0, 1));
+  assert.deepEqual(parse('Basic realm="never closed'), [["basic", {}]]);
 });
 
 const token = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/);
@@ -71,6 +71,6 @@ test("what is written by the rules is read back", () => {
 });
 
 test("any text is read without failing", () => {
-  const text = fc.string({ unit: fc.constantFrom(..."aB=\",\\ /:;@\t".split("")), maxLength: 200 });
+  const text = fc.string({ unit: fc.constantFrom(...'aB=",\\ /:;@\t'.split("")), maxLength: 200 });
   fc.assert(fc.property(text, (header) => Array.isArray(parseChallenges(header))));
 });
