@@ -1,5 +1,5 @@
 /** Bytes of the longest path or link target: PATH_MAX of Linux. */
-export const longestPath = 4096;
+const longestPath = 4096;
 
 /** Parts of the deepest path. Real trees stay far below; checking each parent of a hostile one must stay cheap. */
 const deepestPath = 100;
@@ -49,6 +49,9 @@ function textProblem(text: string): string | undefined {
   if (Buffer.byteLength(text) > longestPath) return `it is longer than ${longestPath} bytes`;
   return undefined;
 }
+
+/** A path as it may stand in a message: nothing in it can garble a log, and it is not long. */
+export const quoted = (path: string): string => JSON.stringify(path.length > 200 ? `${path.slice(0, 199)}…` : path);
 
 /** The names of one archive so far. */
 export class Names {

@@ -1,7 +1,7 @@
 import { RejectedError } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { blockSize, decodeHeader, flags, paddingOf, type Header as WrittenHeader } from "./header.ts";
-import { type EntryType, Names, pathProblem, targetProblem } from "./paths.ts";
+import { type EntryType, Names, pathProblem, quoted, targetProblem } from "./paths.ts";
 import { decodeText, type PaxFields, readPax } from "./pax.ts";
 
 export interface ReadLimits {
@@ -241,6 +241,5 @@ function textOf(bytes: Uint8Array): string {
   return text;
 }
 
-const quoted = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 199)}…` : text);
 const truncated = (): RejectedError => refused("it is cut short");
 const refused = (why: string): RejectedError => new RejectedError("ARCHIVE_INVALID", `Cannot read archive: ${why}`);

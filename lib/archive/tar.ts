@@ -1,6 +1,6 @@
 import { RejectedError } from "../errors.ts";
 import { blockSize, encodeHeader, flags, largestOctal, paddingOf, shortPath, splitAt } from "./header.ts";
-import { Names, pathProblem, targetProblem } from "./paths.ts";
+import { Names, pathProblem, quoted, targetProblem } from "./paths.ts";
 import { bytesSegment, concat, type Segment } from "./segments.ts";
 
 /** An entry of a tar. Paths are relative, in shortest form, without a slash at the end. */
@@ -68,10 +68,7 @@ function check(entry: TarEntry, names: Names): void {
     (entry.type === "symlink" ? targetProblem(entry.path, entry.target) : undefined) ??
     names.admit(entry.path, entry.type);
   if (problem !== undefined) {
-    throw new RejectedError(
-      "ARCHIVE_INVALID",
-      `Cannot archive ${JSON.stringify(entry.path.slice(0, 200))}: ${problem}`,
-    );
+    throw new RejectedError("ARCHIVE_INVALID", `Cannot archive ${quoted(entry.path)}: ${problem}`);
   }
 }
 

@@ -25,7 +25,7 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
     load: async () => (await import("./images.ts")).images,
   },
   copy: {
-    usage: "copy SRC DST [--platform P]… [--dry-run]",
+    usage: "copy SRC DST [--platform P]… [--config FILE]",
     load: async () => (await import("./copy.ts")).copyVerb,
   },
   index: {

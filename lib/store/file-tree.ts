@@ -78,10 +78,11 @@ export class FileTree {
     await sync(directory);
   }
 
+  /** Remove what dead processes left. */
   async sweep(): Promise<void> {
     const directory = join(this.root, temporaryKey);
     // Behind a symbolic link lie files of others.
-    if ((await this.#meet(directory)) === "directory") await sweep(directory);
+    if ((await this.#meet(directory)) === "there") await sweep(directory);
   }
 
   /** A path for a file that is not published yet. */
@@ -96,7 +97,7 @@ export class FileTree {
     const cut = prefix.lastIndexOf("/") + 1;
     const directory = prefix.slice(0, cut);
     if (directory.startsWith(`${privateName}/`)) return;
-    if ((await this.#meet(resolve(this.root, directory))) !== "directory") return;
+    if ((await this.#meet(resolve(this.root, directory))) !== "there") return;
     yield* this.#walk(directory, prefix.slice(cut), signal);
   }
 
@@ -128,7 +129,7 @@ export class FileTree {
     const path = this.pathOf(key);
     const parent = await this.#meet(dirname(path));
     if (parent === "astray") throw invalid("key", key, "a symbolic link lies in its way");
-    if (parent !== "directory") return parent;
+    if (parent !== "there") return parent;
     try {
       const stats = await lstat(path);
       if (stats.isFile() || stats.isDirectory()) return stats;
@@ -140,10 +141,10 @@ export class FileTree {
     throw invalid("key", key, "a symbolic link or special file lies there");
   }
 
-  /** What one meets on the way to a directory, without following links out of the way. */
-  async #meet(directory: string): Promise<"directory" | "absent" | "blocked" | "astray"> {
+  /** What one meets on the way to what should be a directory; "astray": a symbolic link. */
+  async #meet(directory: string): Promise<"there" | "absent" | "blocked" | "astray"> {
     try {
-      return (await realpath(directory)) === directory ? "directory" : "astray";
+      return (await realpath(directory)) === directory ? "there" : "astray";
     } catch (error) {
       if (codeOf(error) === "ELOOP") return "astray";
       const absence = absenceOf(error);
@@ -153,7 +154,7 @@ export class FileTree {
   }
 
   async #make(directory: string, key: string): Promise<void> {
-    if (directory === this.root || (await this.#meet(directory)) === "directory") return;
+    if (directory === this.root || (await this.#meet(directory)) === "there") return;
     await this.#make(dirname(directory), key);
     try {
       await mkdir(directory);

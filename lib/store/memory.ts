@@ -66,7 +66,8 @@ export function openMemoryStore(): Store {
       checkPlace(key);
       if (ifAbsent && objects.has(key)) return "present";
       const pieces: Uint8Array[] = [];
-      for await (const chunk of bytesOf(body, signal)) pieces.push(chunk.slice());
+      // Copies as well; a Buffer's own slice() would be none.
+      for await (const chunk of bytesOf(body, signal)) pieces.push(Uint8Array.from(chunk));
       checkPlace(key);
       const before = objects.get(key);
       if (ifAbsent && before !== undefined) return "present";

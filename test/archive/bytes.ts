@@ -35,6 +35,20 @@ export function recorded(bytes: Uint8Array, chunkSize = 1000): Recorded {
   };
 }
 
+/** The same segment, whose first read gives other bytes and breaks at its end: as a source does that verifies. */
+export function brokenOnce(segment: Segment, error: Error): Segment {
+  let first = true;
+  return {
+    size: segment.size,
+    async *read(start, end) {
+      const broken = first;
+      first = false;
+      for await (const chunk of segment.read(start, end)) yield broken ? chunk.map((byte) => byte ^ 1) : chunk;
+      if (broken) throw error;
+    },
+  };
+}
+
 /** Bytes that differ everywhere and are the same in every run. */
 export function noise(size: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(size);

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { bytesSegment, gzipStored, type Segment } from "../../lib/archive/index.ts";
 import { requiring } from "../real/programs.ts";
-import { collect, contentOf, cuts, inChunks, noise, recorded } from "./bytes.ts";
+import { brokenOnce, collect, contentOf, cuts, inChunks, noise, recorded } from "./bytes.ts";
 
 const block = 65_535;
 const edges = [0, 1, block - 1, block, block + 1, 2 * block - 1, 2 * block, 2 * block + 1, 5 * block];
@@ -103,6 +103,14 @@ test("the trailer reads what nobody has read, and no more", async () => {
   );
   await trailer();
   assert.equal(source.reads.length, 3);
+});
+
+test("what a failed read gave is not part of the CRC", async () => {
+  const content = noise(block + 10);
+  const broken = new Error("digest mismatch");
+  const gzip = gzipStored(brokenOnce(bytesSegment(content), broken));
+  await assert.rejects(contentOf(gzip), broken);
+  assert.deepEqual(gunzipSync(await contentOf(gzip)), content);
 });
 
 test("chunks come out large, however small they go in", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { concat, hashing, late } from "../../lib/archive/index.ts";
-import { collect, contentOf, noise, recorded } from "./bytes.ts";
+import { brokenOnce, collect, contentOf, noise, recorded } from "./bytes.ts";
 
 const content = noise(10_000);
 const expected = createHash("sha256").update(content).digest("hex");
@@ -35,6 +35,14 @@ test("parts that follow each other are hashed once, also when one comes again", 
 test("reads at the same time do not hash a byte twice", async () => {
   const hashed = hashing(recorded(content, 700));
   await Promise.all([contentOf(hashed), contentOf(hashed), collect(hashed.read(2000, 10_000)), hashed.sha256()]);
+  assert.equal(await hashed.sha256(), expected);
+});
+
+test("what a failed read gave is not part of the digest", async () => {
+  const broken = new Error("digest mismatch");
+  const hashed = hashing(brokenOnce(recorded(content), broken));
+  await assert.rejects(contentOf(hashed), broken);
+  assert.deepEqual(await contentOf(hashed), content);
   assert.equal(await hashed.sha256(), expected);
 });
 

@@ -71,6 +71,21 @@ export function testStore(name: string, open: () => Promise<OpenedStore>): void 
     );
 
     it(
+      "takes a body that fills one buffer again and again",
+      on(async (store) => {
+        const body = async function* () {
+          const buffer = Buffer.alloc(3);
+          for (const text of ["abc", "def", "ghi"]) {
+            buffer.write(text);
+            yield buffer;
+          }
+        };
+        await store.put("a", body());
+        assert.equal((await read(store, "a")).toString(), "abcdefghi");
+      }),
+    );
+
+    it(
       "gives any range of an object",
       on(async (store) => {
         const bytes = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
