@@ -19,8 +19,8 @@ const chunkSize = 256 * 1024;
  * or that must keep a size known beforehand. It grows by 0.01 %.
  *
  * Every range but the last 8 bytes is produced from its own part of the content. Those hold a CRC-32 of everything. Each
- * read remembers the CRC of what went through it, in whatever order and however parallel, and the trailer joins them:
- * after all parts of an upload were read, it costs nothing. What was never read until then is read for it.
+ * read that came to its end remembers the CRC of what went through it, in whatever order and however parallel, and the
+ * trailer joins them: after all parts of an upload were read, it costs nothing. What was not read by then is read for it.
  */
 export function gzipStored(content: Segment): Segment {
   const sums = new Sums(content);
@@ -89,15 +89,14 @@ class Sums {
   }
 
   async *read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    let at = start;
     let crc = 0;
     const bytes = this.#content.read(start, end, signal);
     for await (const chunk of exact(bytes, end - start, this.#content.name ?? "gzip content", signal)) {
       crc = crc32(chunk, crc);
-      at += chunk.byteLength;
-      if (at > (this.#known.get(start)?.end ?? start)) this.#known.set(start, { end: at, crc });
       yield chunk;
     }
+    // Not before: what a read gave that failed later may have been wrong.
+    if (end > (this.#known.get(start)?.end ?? start)) this.#known.set(start, { end, crc });
   }
 
   async total(signal?: AbortSignal): Promise<number> {

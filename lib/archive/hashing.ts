@@ -13,27 +13,29 @@ export interface HashingSegment extends Segment {
  * The same segment, hashed while it is read.
  *
  * Unlike a CRC, a sha256 grows only from front to end: reads that follow each other are hashed as they pass, also in
- * parts and when a part comes again; bytes that are read ahead of the front pass unhashed.
+ * parts and when a part comes again; bytes that are read ahead of the front pass unhashed. Only reads that came to their end
+ * count.
  */
 export function hashing(segment: Segment): HashingSegment {
   const { size } = segment;
-  const hash = createHash("sha256");
-  let front = 0;
-  let digest: string | undefined;
+  /** The hash of everything before `front`. */
+  let hashed = { hash: createHash("sha256"), front: 0 };
 
   async function* read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     checkRange(start, end, size);
+    // Of its own until it is complete: what a read gave that failed later may have been wrong.
+    const own = start <= hashed.front ? { hash: hashed.hash.copy(), front: hashed.front } : undefined;
     let at = start;
     for await (const chunk of exact(segment.read(start, end, signal), end - start, segment.name ?? "part", signal)) {
-      // Reads may overlap in time: whoever holds the next bytes moves the front, at once and only once.
       const next = at + chunk.byteLength;
-      if (at <= front && next > front) {
-        hash.update(chunk.subarray(front - at));
-        front = next;
+      if (own !== undefined && next > own.front) {
+        own.hash.update(chunk.subarray(Math.max(0, own.front - at)));
+        own.front = next;
       }
       at = next;
       yield chunk;
     }
+    if (own !== undefined && own.front > hashed.front) hashed = own;
   }
 
   return {
@@ -41,9 +43,8 @@ export function hashing(segment: Segment): HashingSegment {
     size,
     read,
     async sha256(signal) {
-      if (front < size) for await (const _ of read(front, size, signal));
-      digest ??= hash.digest("hex");
-      return digest;
+      if (hashed.front < size) for await (const _ of read(hashed.front, size, signal));
+      return hashed.hash.copy().digest("hex");
     },
   };
 }

@@ -88,19 +88,17 @@ test("the trailer reads what nobody has read, and no more", async () => {
   const source = recorded(content);
   const gzip = gzipStored(source);
   await collect(gzip.read(15 + 1000, 15 + 2000));
-  // A reader that stops early has read what it took: chunks of 1000 bytes.
-  for await (const _ of gzip.read(15 + 3000, 15 + 60_000)) break;
+  await collect(gzip.read(15 + 3000, 15 + 60_000));
+  for await (const _ of gzip.read(15 + 5000, 15 + 90_000)) break;
   source.reads.length = 0;
   const trailer = (): Promise<Buffer> => collect(gzip.read(gzip.size - 8, gzip.size));
   assert.deepEqual(await trailer(), whole.subarray(-8));
-  assert.deepEqual(
-    source.reads,
-    [
-      [0, 1000],
-      [2000, 3000],
-      [60_000, 4 * block],
-    ].map(([start, end]) => [start, end]),
-  );
+  const gaps = [
+    [0, 1000],
+    [2000, 3000],
+    [60_000, 4 * block],
+  ];
+  assert.deepEqual(source.reads, gaps);
   await trailer();
   assert.equal(source.reads.length, 3);
 });

@@ -30,8 +30,8 @@ const entry = z.object({
 const entries = z.record(z.string(), z.unknown());
 const file = z.object({ auths: entries.nullish() });
 
-/** Header values: a token with anything else in it cannot be sent. */
-const SENDABLE = /^[\x21-\x7e]+$/;
+/** What a token may be made of; with anything else in it, it cannot stand in a header. */
+export const SENDABLE = /^[\x21-\x7e]+$/;
 
 /**
  * Read a `dockerconfigjson` (`{"auths": {…}}`) or an older `.dockercfg` (the same without the wrapper), most specific

@@ -113,7 +113,8 @@ export function openRepository(transport: Transport, repository: string): Target
       if (!isManifest(descriptor.mediaType)) {
         return uploadBlob(transport, repository, name, descriptor, bytes, options);
       }
-      const manifest = await whole(verified(await bytes(), bounded(descriptor), "its source"));
+      requireManifest(descriptor);
+      const manifest = await whole(verified(await bytes(), descriptor, "its source"));
       await putManifest(descriptor.digest, descriptor, manifest, signal);
       remembered.set(descriptor.digest, manifest);
       return "written";
@@ -121,8 +122,8 @@ export function openRepository(transport: Transport, repository: string): Target
 
     async tag(tag, descriptor, signal) {
       if (!isTag(tag)) throw new RejectedError("REFERENCE_INVALID", `Cannot tag ${name}: "${tag}" is not a tag`);
-      const bytes =
-        remembered.get(descriptor.digest) ?? (await whole(await fetchManifest(bounded(descriptor), signal)));
+      requireManifest(descriptor);
+      const bytes = remembered.get(descriptor.digest) ?? (await whole(await fetchManifest(descriptor, signal)));
       await putManifest(tag, descriptor, bytes, signal);
     },
 
@@ -172,9 +173,8 @@ function agree(action: string, digest: Digest, answer: Answer): void {
 const mismatch = (action: string, actual: Digest, wanted: Digest): RejectedError =>
   new RejectedError("CONTENT_MISMATCH", `Cannot ${action}: the registry names ${actual} where ${wanted} is meant`);
 
-function bounded(descriptor: Descriptor): Descriptor {
-  const { mediaType, digest, size } = descriptor;
-  if (isManifest(mediaType) && size <= MAX_MANIFEST_BYTES) return descriptor;
+function requireManifest({ mediaType, digest, size }: Descriptor): void {
+  if (isManifest(mediaType) && size <= MAX_MANIFEST_BYTES) return;
   throw new RejectedError(
     "MANIFEST_INVALID",
     `Cannot take ${digest} for a manifest: it is ${mediaType} of ${size} bytes`,

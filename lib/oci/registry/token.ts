@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { RejectedError, TransientError } from "../../errors.ts";
-import type { Credential } from "./credentials-file.ts";
+import { type Credential, SENDABLE } from "./credentials-file.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { errorOfStatus } from "./failure.ts";
 import { bodyOf, ConnectionFailure, collectBody, type Http, type HttpRequest, headerOf } from "./http.ts";
@@ -20,7 +20,6 @@ export interface Token {
 /** "For compatibility", tokens without `expires_in` live this long: distribution docs, spec/auth/token. */
 const DEFAULT_SECONDS = 60;
 const MAX_TOKEN_BYTES = 256 * 1024;
-const SENDABLE = /^[\x21-\x7e]+$/;
 
 /**
  * Fetch a bearer token (https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/). An identity

@@ -106,7 +106,8 @@ export class LocalBroker {
 
   /** Resolves once every accepted event is settled: nothing runs, waits or backs off. Or once the broker has stopped. */
   async idle(): Promise<void> {
-    while (!this.#stopped && this.#options.journal.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (!this.#stopped && this.#options.journal.pending > 0)
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /** Whether an event of this source is not settled. */

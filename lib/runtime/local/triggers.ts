@@ -74,14 +74,18 @@ const duration = z
   })
   .refine((milliseconds) => milliseconds <= 7 * 24 * 3600 * 1000, "is longer than a week");
 
-const delivery = z.strictObject({
-  retry: z.int().min(0).max(100).default(0),
-  backoffPolicy: z.enum(["linear", "exponential"]).optional(),
-  backoffDelay: duration.optional(),
-  timeout: duration.refine((milliseconds) => milliseconds > 0, "must be longer than nothing").optional(),
-  retryAfterMax: duration.optional(),
-  deadLetterSink: subscriber.optional(),
-});
+const delivery = z
+  .strictObject({
+    retry: z.int().min(0).max(100).default(0),
+    backoffPolicy: z.enum(["linear", "exponential"]).optional(),
+    backoffDelay: duration.optional(),
+    timeout: duration.refine((milliseconds) => milliseconds > 0, "must be longer than nothing").optional(),
+    retryAfterMax: duration.optional(),
+    // how an event is written on the wire, and there is none in this process
+    format: z.enum(["json", "binary"]).optional(),
+    deadLetterSink: subscriber.optional(),
+  })
+  .transform(({ format: _, ...rest }): Delivery => rest);
 
 /** knative/eventing pkg/apis/sources/v1/ping_validation.go: JSON data of a PingSource is an object. */
 function readObject(text: string, { addIssue }: z.RefinementCtx): Readonly<Record<string, unknown>> {
@@ -232,7 +236,10 @@ function checkDocument(file: string, given: unknown): Document {
   const checked = document.safeParse(given);
   if (checked.success) return checked.data;
   const { kind, metadata: { name = "?" } = {} } = (given ?? {}) as { kind?: unknown; metadata?: { name?: unknown } };
-  const problems = checked.error.issues.map(({ path, message }) => `${path.join(".") || "document"}: ${message}`);
+  const problems = checked.error.issues.map((issue) => {
+    const message = issue.code === "invalid_key" ? issue.issues[0]?.message : issue.message;
+    return `${issue.path.join(".") || "document"}: ${message}`;
+  });
   throw invalid(file, `${String(kind)} "${String(name)}": ${problems.join("; ")}`);
 }
 

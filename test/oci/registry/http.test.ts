@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { mock, test } from "node:test";
@@ -63,14 +63,16 @@ test("a body longer than the limit is not read on", async () => {
   assert.equal(String(await collectBody(await http.send({ method: "GET", url: place.url }), 5)), "hello");
 });
 
-test("a connection is used again after its answer was read", async () => {
+test("a connection is used again after its answer was read, and nothing stays behind at the signal", async () => {
   const ports = new Set<number | undefined>();
   await using place = await serve((request, response) => {
     ports.add(request.socket.remotePort);
     response.end("hello");
   });
-  for (let i = 0; i < 3; i++) await collectBody(await http.send({ method: "GET", url: place.url }), 100);
+  const { signal } = new AbortController();
+  for (let i = 0; i < 3; i++) await collectBody(await http.send({ method: "GET", url: place.url, signal }), 100);
   assert.equal(ports.size, 1);
+  assert.deepEqual(getEventListeners(signal, "abort"), []);
 });
 
 test("nobody at the address is a connection failure that says why", async () => {
