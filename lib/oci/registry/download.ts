@@ -4,7 +4,7 @@ import type { Descriptor } from "../descriptor.ts";
 import { verified } from "../verify.ts";
 import { pull } from "./access.ts";
 import { errorOfConnection } from "./failure.ts";
-import { ConnectionFailure, collectBody, streamOf } from "./http.ts";
+import { abandon, ConnectionFailure, streamOf } from "./http.ts";
 import { backoff } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
@@ -48,7 +48,7 @@ export async function openBlob(
     });
     const lie = answer.status === 206 ? lieAboutRange(answer, from, size) : lieAboutLength(answer, size);
     if (lie !== undefined) {
-      await collectBody(answer, 0);
+      await abandon(answer);
       throw mismatch(lie);
     }
     // a store behind a redirect may ignore Range and send everything

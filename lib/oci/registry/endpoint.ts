@@ -28,13 +28,12 @@ export interface Endpoint {
 /** Finds out where a registry is, once. */
 export type FindEndpoint = (signal?: AbortSignal) => Promise<Endpoint>;
 
-/**
- * @throws RejectedError CONFIG_INVALID
- */
+/** @throws RejectedError CONFIG_INVALID */
 export function endpointOf(settings: RegistrySettings, http: Http): FindEndpoint {
   const { host, endpoint, scheme } = settings;
-  if (!isHost(host) || !URL.canParse(`https://${host}`))
+  if (!isHost(host) || !URL.canParse(`https://${host}`)) {
     throw new RejectedError("CONFIG_INVALID", `Cannot use registry host "${host}": it is not a host`);
+  }
   if (endpoint !== undefined) return always({ base: parseEndpoint(host, endpoint), trusted: true });
 
   // the Hub's API has a host of its own: https://github.com/moby/moby/blob/v27.0.0/registry/config.go
@@ -70,7 +69,7 @@ function parseEndpoint(host: string, endpoint: string): URL {
 const PROBE_PATIENCE_MS = 10_000;
 
 /**
- * What says that nobody speaks TLS there. A certificate that cannot be verified is an answer: going on over http would
+ * What says that nobody speaks TLS there; no code at all is a time that ran out. A certificate that cannot be verified is an answer: going on over http would
  * help whoever sits in between.
  */
 const NO_HTTPS = /^(?:ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE|EPROTO|ERR_SSL_\w+|)$/;

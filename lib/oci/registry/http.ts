@@ -2,6 +2,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http"
 import https from "node:https";
 import { pipeline } from "node:stream/promises";
 import type { Bytes } from "../content.ts";
+import { createTurn } from "./turn.ts";
 
 export interface HttpBody {
   /** Bytes; sent as Content-Length. */
@@ -82,19 +83,17 @@ export function createHttp({ userAgent, proxyEnv }: HttpOptions): Http {
       request.signal?.throwIfAborted();
       const { url, method, body } = request;
       const secure = url.protocol === "https:";
+      const asks = method === "GET" || method === "HEAD";
+      const headers = {
+        "user-agent": userAgent,
+        "accept-encoding": "identity",
+        "content-length": asks ? undefined : String(body?.size ?? 0),
+        ...request.headers,
+      };
       const outgoing = (secure ? https : http).request(url, {
         method,
         agent: (isLoopback(url.hostname) ? direct : proxied)[secure ? "https:" : "http:"],
-        headers: {
-          "user-agent": userAgent,
-          "accept-encoding": "identity",
-          ...(body
-            ? { "content-length": body.size }
-            : method === "GET" || method === "HEAD"
-              ? {}
-              : { "content-length": 0 }),
-          ...Object.fromEntries(Object.entries(request.headers ?? {}).filter(([, value]) => value !== undefined)),
-        },
+        headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)),
       });
       return exchange(outgoing, request);
     },
@@ -175,32 +174,6 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Pro
   }
 }
 
-interface Turn {
-  start(): void;
-  stop(): void;
-  /** Stop for good: what is still running may start it no more. */
-  end(): void;
-}
-
-/** Measures how long the other side takes while it is its turn. A slow reader or source on our side does not count. */
-function createTurn(patience: number, onOver: (error: Error) => void): Turn {
-  let timer: NodeJS.Timeout | undefined;
-  let ended = false;
-  const stop = (): void => clearTimeout(timer);
-  return {
-    stop,
-    start() {
-      stop();
-      if (ended) return;
-      timer = setTimeout(() => onOver(new Error(`nothing came for ${patience / 1000} seconds`)), patience);
-    },
-    end() {
-      ended = true;
-      stop();
-    },
-  };
-}
-
 /** `localhost`, 127.0.0.0/8 and ::1, as a URL's `hostname` spells them. */
 export const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
@@ -228,6 +201,11 @@ export async function collectBody(
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** End an answer nobody wants to read. That it was broken already does not matter then. */
+export async function abandon(response: Pick<HttpResponse, "body">): Promise<void> {
+  await collectBody(response, 0).catch(() => {});
 }
 
 /** Bytes at hand as a stream. */

@@ -17,13 +17,17 @@ const ACCEPT = manifestMediaTypes.join(", ");
 /**
  * One repository of a registry, by https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md.
  *
- * Forgetting may be switched off at the registry (405), for all or for tags only: that is REGISTRY_REFUSED.
+ * Forgetting may be switched off at the registry (405), or not be known for tags (distribution 2.8 answers 400): that is
+ * REGISTRY_REFUSED.
  *
  * @throws RejectedError REFERENCE_INVALID
  */
 export function openRepository(transport: Transport, repository: string): Target {
   if (!isRepository(repository)) {
-    throw new RejectedError("REFERENCE_INVALID", `Cannot open repository "${repository}" of ${transport.host}`);
+    throw new RejectedError(
+      "REFERENCE_INVALID",
+      `Cannot open repository "${repository.slice(0, 300)}" of ${transport.host}`,
+    );
   }
   const name = `docker://${transport.host}/${repository}`;
   const remembered = createMemory();
@@ -38,8 +42,10 @@ export function openRepository(transport: Transport, repository: string): Target
     const action = `look for ${digest} in ${name}`;
     const request = about(action, digest, access, signal);
     const to = isManifest(mediaType) ? request.to : `/v2/${repository}/blobs/${digest}`;
-    const { status } = await transport.request({ ...request, to, method: "HEAD", expect: [200, 404] });
-    return status === 200;
+    const answer = await transport.request({ ...request, to, method: "HEAD", expect: [200, 404] });
+    // a login page in the way says 200 to everything
+    if (answer.status === 200 && typeOf(answer) === "text/html") throw notContent(action, "text/html");
+    return answer.status === 200;
   }
 
   /** Describe a manifest by its bytes. */
@@ -77,10 +83,8 @@ export function openRepository(transport: Transport, repository: string): Target
     name,
 
     async resolve(reference, signal) {
-      const action = `resolve "${reference}" in ${name}`;
-      if (!isTag(reference) && !isDigest(reference)) {
-        throw new RejectedError("REFERENCE_INVALID", `Cannot ${action}: it is neither a tag nor a digest`);
-      }
+      const action = `resolve "${reference.slice(0, 200)}" in ${name}`;
+      requireReference(action, reference);
       const request = about(action, reference, pull(repository), signal);
       const head = await transport.request({ ...request, method: "HEAD", expect: [200, 405] });
       // a HEAD is free where manifests are counted (Docker Hub), but not every registry says all of this
@@ -106,7 +110,10 @@ export function openRepository(transport: Transport, repository: string): Target
     async put(descriptor, bytes, options = {}) {
       const { from, signal } = options;
       if (from !== undefined && !isRepository(from)) {
-        throw new RejectedError("REFERENCE_INVALID", `Cannot mount from "${from}": it is not a repository`);
+        throw new RejectedError(
+          "REFERENCE_INVALID",
+          `Cannot mount from "${from.slice(0, 300)}": it is not a repository`,
+        );
       }
       // asked with the scope that writing needs, so that one token does for both
       if (await has(descriptor, push(repository), signal)) return "present";
@@ -121,19 +128,19 @@ export function openRepository(transport: Transport, repository: string): Target
     },
 
     async tag(tag, descriptor, signal) {
-      if (!isTag(tag)) throw new RejectedError("REFERENCE_INVALID", `Cannot tag ${name}: "${tag}" is not a tag`);
+      if (!isTag(tag)) {
+        throw new RejectedError("REFERENCE_INVALID", `Cannot tag ${name}: "${tag.slice(0, 200)}" is not a tag`);
+      }
       requireManifest(descriptor);
       const bytes = remembered.get(descriptor.digest) ?? (await whole(await fetchManifest(descriptor, signal)));
       await putManifest(tag, descriptor, bytes, signal);
     },
 
     async remove(reference, signal) {
-      const action = `remove "${reference}" from ${name}`;
-      if (!isTag(reference) && !isDigest(reference)) {
-        throw new RejectedError("REFERENCE_INVALID", `Cannot ${action}: it is neither a tag nor a digest`);
-      }
+      const action = `remove "${reference.slice(0, 200)}" from ${name}`;
+      requireReference(action, reference);
       const request = about(action, reference, remove(repository), signal);
-      await transport.request({ ...request, method: "DELETE", expect: [200, 202, 204, 404] });
+      await transport.request({ ...request, method: "DELETE", expect: [200, 202, 404] });
       remembered.delete(reference);
     },
   };
@@ -158,11 +165,14 @@ function manifestTypeOf(action: string, answer: WholeAnswer): string {
   const type = typeOf(answer);
   const mediaType = VAGUE.has(type) ? sniffMediaType(answer.bytes) : type;
   if (isManifest(mediaType)) return mediaType;
-  throw new RejectedError(
-    "REGISTRY_REFUSED",
-    `Cannot ${action}: the registry answered ${mediaType.slice(0, 100)}, which is neither an OCI nor a Docker manifest`,
-  );
+  throw notContent(action, mediaType);
 }
+
+const notContent = (action: string, type: string): RejectedError =>
+  new RejectedError(
+    "REGISTRY_REFUSED",
+    `Cannot ${action}: the registry answered ${type.slice(0, 100)}, which is neither OCI nor Docker schema 2`,
+  );
 
 /** A digest the registry names must be the one of the bytes; one it does not name, or names otherwise, proves nothing. */
 function agree(action: string, digest: Digest, answer: Answer): void {
@@ -172,6 +182,11 @@ function agree(action: string, digest: Digest, answer: Answer): void {
 
 const mismatch = (action: string, actual: Digest, wanted: Digest): RejectedError =>
   new RejectedError("CONTENT_MISMATCH", `Cannot ${action}: the registry names ${actual} where ${wanted} is meant`);
+
+function requireReference(action: string, reference: string): void {
+  if (isTag(reference) || isDigest(reference)) return;
+  throw new RejectedError("REFERENCE_INVALID", `Cannot ${action}: it is neither a tag nor a digest`);
+}
 
 function requireManifest({ mediaType, digest, size }: Descriptor): void {
   if (isManifest(mediaType) && size <= MAX_MANIFEST_BYTES) return;

@@ -36,6 +36,7 @@ export async function fetchToken(
   credential: Credential | undefined,
   where: string,
 ): Promise<Token> {
+  const cannot = `Cannot get a token for ${where}: ${realm.origin}`;
   if (credential?.identityToken !== undefined) {
     const form = new URLSearchParams({
       grant_type: "refresh_token",
@@ -44,12 +45,11 @@ export async function fetchToken(
       scope: scopes.join(" "),
       ...(service === undefined ? {} : { service }),
     });
-    const bytes = Buffer.from(form.toString());
     const answer = await ask({
       method: "POST",
       url: realm,
       headers: { "content-type": "application/x-www-form-urlencoded" },
-      body: bodyOf(bytes),
+      body: bodyOf(Buffer.from(form.toString())),
     });
     if (answer) return answer;
   }
@@ -60,11 +60,7 @@ export async function fetchToken(
   const authorization = credential && basicAuthorization(credential);
   const token = await ask({ method: "GET", url, headers: { authorization } });
   if (token) return token;
-  throw new RejectedError("REGISTRY_REFUSED", `${cannot()} answered 404`);
-
-  function cannot(): string {
-    return `Cannot get a token for ${where}: ${realm.origin}`;
-  }
+  throw new RejectedError("REGISTRY_REFUSED", `${cannot} answered 404`);
 
   async function ask(request: HttpRequest): Promise<Token | undefined> {
     try {
@@ -72,19 +68,16 @@ export async function fetchToken(
       const bytes = await collectBody(response, MAX_TOKEN_BYTES);
       if (response.status === 404) return undefined;
       // the body is not quoted: a service may repeat what it was sent
-      if (response.status !== 200) {
-        throw errorOfStatus(
-          response.status,
-          `${cannot()} answered ${response.status}`,
-          headerOf(response, "retry-after"),
-        );
+      const { status } = response;
+      if (status !== 200) {
+        throw errorOfStatus(status, `${cannot} answered ${status}`, headerOf(response, "retry-after"));
       }
       const token = bytes && parseToken(bytes);
-      if (!token) throw new RejectedError("REGISTRY_REFUSED", `${cannot()} answered something that is not a token`);
+      if (!token) throw new RejectedError("REGISTRY_REFUSED", `${cannot} answered something that is not a token`);
       return token;
     } catch (error) {
       if (!(error instanceof ConnectionFailure)) throw error;
-      throw new TransientError("REGISTRY_UNAVAILABLE", `${cannot()} did not answer: ${error.message}`, {
+      throw new TransientError("REGISTRY_UNAVAILABLE", `${cannot} did not answer: ${error.message}`, {
         cause: error,
       });
     }

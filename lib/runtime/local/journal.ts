@@ -114,9 +114,11 @@ export class Journal {
    * @throws TransientError BROKER_UNAVAILABLE when too much waits or the disk fails
    */
   async accept(arrivals: readonly Arrival[]): Promise<void> {
+    const refuse = (why: string, retryAfter?: number): TransientError =>
+      new TransientError("BROKER_UNAVAILABLE", `Cannot accept event: ${why}`, { retryAfter });
+    if (!this.#database.isOpen) throw refuse("the broker is closed");
     if (Number(this.#sql.bytes.get()?.["bytes"]) > this.#options.maxBytes) {
-      const message = `Cannot accept event: ${this.#pending} deliveries wait and fill the journal`;
-      throw new TransientError("BROKER_UNAVAILABLE", message, { retryAfter: 10 });
+      throw refuse(`${this.#pending} deliveries wait and fill the journal`, 10);
     }
     await this.#commit(() => {
       for (const arrival of arrivals) this.#insert(arrival);

@@ -89,6 +89,15 @@ test("what is no manifest is not taken for one", async () => {
   }
 });
 
+test("a login page that answers everything is not taken for content that is there", async () => {
+  await using place = await openImage();
+  const page: Misbehaviour = (_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>");
+  place.fake.misbehave("HEAD", page, 2);
+  await assert.rejects(place.target.has(descriptor), { code: "REGISTRY_REFUSED" });
+  const unopened = async () => assert.fail("opened");
+  await assert.rejects(place.target.put(layerPiece("x").descriptor, unopened), { code: "REGISTRY_REFUSED" });
+});
+
 test("a digest that is not the one of the bytes is a mismatch", async () => {
   await using place = await openImage();
   const claim = (digest: string): Misbehaviour => {
