@@ -20,7 +20,7 @@ const MAX_INFLATED = 1024 * 1024 * 1024;
 
 const headSchema = z.object({ name: z.string().min(1), version: z.coerce.string().min(1) });
 
-/** @throws RejectedError CHART_INVALID, ARCHIVE_INVALID */
+/** @throws RejectedError CHART_INVALID */
 export async function readChartOnDisk(path: string): Promise<ChartOnDisk> {
   const parsed = headSchema.safeParse(parseYaml(await chartYamlOf(path), path));
   if (!parsed.success) throw unreadable(path, "its Chart.yaml names no chart and version");
@@ -32,8 +32,8 @@ async function chartYamlOf(path: string): Promise<string> {
     if (!(await stat(path)).isDirectory()) return await fromArchive(path);
     return await readFile(join(path, "Chart.yaml"), "utf8");
   } catch (error) {
-    if (error instanceof RejectedError) throw error;
-    throw unreadable(path, (error as NodeJS.ErrnoException).code ?? String(error), error);
+    if (!(error instanceof RejectedError)) throw unreadable(path, (error as NodeJS.ErrnoException).code!, error);
+    throw error.code === "ARCHIVE_INVALID" ? unreadable(path, error.message, error) : error;
   }
 }
 

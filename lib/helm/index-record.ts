@@ -60,14 +60,9 @@ export async function readRecord(store: Reader, key: string, signal?: AbortSigna
 export const writeRecord = (store: Store, record: IndexRecord, signal?: AbortSignal): Promise<unknown> =>
   store.put(recordKey(record.registry, record.repository, record.tag), JSON.stringify(record), { signal });
 
-/** Every record with the stamp by which a later listing tells whether it changed. */
-export async function listRecords(
-  store: Reader,
-  signal?: AbortSignal,
-): Promise<ReadonlyMap<string, { readonly stamp: string }>> {
-  const found = new Map<string, { stamp: string }>();
-  for await (const { key, modified, size } of store.list(ROOT, signal)) {
-    found.set(key, { stamp: `${modified.getTime()}.${size}` });
-  }
+/** The key of every record with its version, by which a later listing tells whether it changed. */
+export async function listRecords(store: Reader, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for await (const { key, version } of store.list(ROOT, signal)) found.set(key, version);
   return found;
 }

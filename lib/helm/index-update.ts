@@ -209,4 +209,4 @@ export const toYaml = (index: ChartIndex): string =>
 type Listing = Awaited<ReturnType<typeof listRecords>>;
 
 const sameListing = (a: Listing, b: Listing): boolean =>
-  a.size === b.size && [...a].every(([key, { stamp }]) => b.get(key)?.stamp === stamp);
+  a.size === b.size && [...a].every(([key, version]) => b.get(key) === version);

@@ -119,7 +119,7 @@ export class FileTree {
       } else if (isKey(key)) {
         signal?.throwIfAborted();
         const stats = await unlessGone(lstat(join(this.root, key)));
-        if (stats?.isFile()) yield { key, size: stats.size, modified: stats.mtime };
+        if (stats?.isFile()) yield statOf(key, stats);
       }
     }
   }
@@ -217,3 +217,11 @@ async function unlessGone<T>(result: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** Each write makes another file, so its number and time of day tell it from the one before. */
+export const statOf = (key: string, { size, mtime, mtimeMs, ino }: Stats): Stat => ({
+  key,
+  size,
+  modified: mtime,
+  version: `${ino}-${mtimeMs}`,
+});

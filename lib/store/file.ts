@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { RejectedError } from "../errors.ts";
 import { bytesOf } from "./body.ts";
 import { attempt, codeOf, unavailable } from "./file-errors.ts";
-import { type FileTree, openFileTree } from "./file-tree.ts";
+import { type FileTree, openFileTree, statOf } from "./file-tree.ts";
 import { checkKey, checkPrefix, quoted } from "./keys.ts";
 import { rangeOf } from "./range.ts";
 import type { Store } from "./store.ts";
@@ -34,7 +34,7 @@ export async function openFileStore(directory: string): Promise<Store> {
       checkKey(key);
       signal?.throwIfAborted();
       const stats = await attempt(`stat ${quoted(key)}`, tree.lookUp(key));
-      return stats?.isFile() ? { key, size: stats.size, modified: stats.mtime } : undefined;
+      return stats?.isFile() ? statOf(key, stats) : undefined;
     },
 
     async get(key, options = {}) {
@@ -44,9 +44,9 @@ export async function openFileStore(directory: string): Promise<Store> {
       const handle = await attempt(doing, openObject(tree, key));
       if (handle === undefined) throw new RejectedError("STORE_NOT_FOUND", `Cannot ${doing}: there is none`);
       try {
-        const { size, mtime } = await attempt(doing, handle.stat());
-        const [start, end] = rangeOf(options, size);
-        return { key, size, modified: mtime, body: readRange(handle, start, end, doing, options.signal) };
+        const stat = statOf(key, await attempt(doing, handle.stat()));
+        const [start, end] = rangeOf(options, stat.size);
+        return { ...stat, body: readRange(handle, start, end, doing, options.signal) };
       } catch (error) {
         await handle.close();
         throw error;

@@ -2,11 +2,12 @@ import { RejectedError } from "../errors.ts";
 import { bytesOf } from "./body.ts";
 import { checkKey, checkPrefix, invalid, quoted } from "./keys.ts";
 import { rangeOf } from "./range.ts";
-import type { Store } from "./store.ts";
+import type { Stat, Store } from "./store.ts";
 
 interface Held {
   readonly bytes: Uint8Array;
   readonly modified: Date;
+  readonly version: string;
 }
 
 const chunkSize = 64 * 1024;
@@ -14,6 +15,7 @@ const chunkSize = 64 * 1024;
 /** A store that ends with the process. Each call opens another one. */
 export function openMemoryStore(): Store {
   const objects = new Map<string, Held>();
+  let writes = 0;
   /** How many keys lie below each directory. */
   const directories = new Map<string, number>();
 
@@ -37,7 +39,7 @@ export function openMemoryStore(): Store {
       checkKey(key);
       signal?.throwIfAborted();
       const held = objects.get(key);
-      return held && { key, size: held.bytes.byteLength, modified: held.modified };
+      return held && statOf(key, held);
     },
 
     async get(key, options = {}) {
@@ -47,7 +49,7 @@ export function openMemoryStore(): Store {
       if (held === undefined) throw new RejectedError("STORE_NOT_FOUND", `Cannot get ${quoted(key)}: there is none`);
       const [start, end] = rangeOf(options, held.bytes.byteLength);
       const body = chunks(held.bytes, start, end, options.signal);
-      return { key, size: held.bytes.byteLength, modified: held.modified, body };
+      return { ...statOf(key, held), body };
     },
 
     async *list(prefix, signal) {
@@ -56,7 +58,7 @@ export function openMemoryStore(): Store {
       for (const key of keys) {
         signal?.throwIfAborted();
         const held = objects.get(key);
-        if (held !== undefined) yield { key, size: held.bytes.byteLength, modified: held.modified };
+        if (held !== undefined) yield statOf(key, held);
       }
     },
 
@@ -71,7 +73,7 @@ export function openMemoryStore(): Store {
       checkPlace(key);
       const before = objects.get(key);
       if (ifAbsent && before !== undefined) return "present";
-      objects.set(key, { bytes: Buffer.concat(pieces), modified: new Date() });
+      objects.set(key, { bytes: Buffer.concat(pieces), modified: new Date(), version: String(++writes) });
       if (before === undefined) count(key, 1);
       return "written";
     },
@@ -83,6 +85,13 @@ export function openMemoryStore(): Store {
     },
   };
 }
+
+const statOf = (key: string, { bytes, modified, version }: Held): Stat => ({
+  key,
+  size: bytes.byteLength,
+  modified,
+  version,
+});
 
 /** The directories a key lies in, the deepest last. */
 function parentsOf(key: string): string[] {

@@ -5,6 +5,8 @@ export interface Stat {
   readonly size: number;
   /** When it was last written. */
   readonly modified: Date;
+  /** Another one after each write, also within the same instant. Says nothing of the content. */
+  readonly version: string;
 }
 
 export interface StoredObject extends Stat {

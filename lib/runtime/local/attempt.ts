@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { WireEvent } from "../../events/index.ts";
 import type { Subscriber } from "../delivery.ts";
 import type { AnyFunction } from "../function.ts";
@@ -16,19 +15,33 @@ const GRACE = 5000;
 /** knative/eventing pkg/kncloudevents/attributes/knative_error.go */
 const MAX_ERROR_DATA = 1024;
 
+/** Time, for tests to replace. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `milliseconds`; rejects when `signal` is aborted. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<unknown>;
+}
+
+/** What is the same for all attempts of a broker. */
+export interface Surroundings {
+  readonly functions: FunctionTable;
+  readonly deps: Deps;
+  readonly clock: Clock;
+  /** Aborted when the host ends. */
+  readonly end: AbortSignal;
+}
+
 /**
  * Deliver an event once. Never throws.
  *
  * @param timeout milliseconds
- * @param end aborted when the host ends
  */
 export async function attempt(
   { kind, name }: Subscriber,
   event: WireEvent,
   timeout: number | undefined,
-  functions: FunctionTable,
-  deps: Deps,
-  end: AbortSignal,
+  { functions, deps, clock, end }: Surroundings,
 ): Promise<Outcome> {
   const limit = timeout ?? (kind === "Service" ? SERVICE_TIMEOUT : undefined);
   const late = new AbortController();
@@ -37,7 +50,7 @@ export async function attempt(
   const done = new AbortController();
   try {
     const { default: fn } = await functions[name]!();
-    return await Promise.race([invoke(fn, event, deps, signal), abandoned(signal, done.signal)]);
+    return await Promise.race([invoke(fn, event, deps, signal), abandoned(signal, clock, done.signal)]);
   } catch (error) {
     // invoke never throws: the function's module could not be loaded
     deps.log.error({ function: name, err: error }, "Cannot load function");
@@ -49,9 +62,9 @@ export async function attempt(
 }
 
 /** Ends a run, as far as the broker is concerned, that does not end itself after it was aborted. */
-async function abandoned(signal: AbortSignal, done: AbortSignal): Promise<Outcome> {
+async function abandoned(signal: AbortSignal, clock: Clock, done: AbortSignal): Promise<Outcome> {
   if (!signal.aborted) await once(signal, "abort", { signal: done });
-  await sleep(GRACE, undefined, { signal: done });
+  await clock.sleep(GRACE, done);
   return toOutcome(signal.reason, signal);
 }
 

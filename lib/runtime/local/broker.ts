@@ -3,18 +3,10 @@ import { RejectedError } from "../../errors.ts";
 import { fromStructured, toStructured, type WireEvent } from "../../events/index.ts";
 import { backoff, redelivers } from "../delivery.ts";
 import { type Deps, type Outcome, toOutcome } from "../invoke.ts";
-import { attempt, deadLetter, type FunctionTable } from "./attempt.ts";
+import { attempt, type Clock, deadLetter, type FunctionTable } from "./attempt.ts";
 import { passes } from "./filters.ts";
 import type { Arrival, Journal, PendingDelivery } from "./journal.ts";
 import type { Trigger } from "./triggers.ts";
-
-/** Time, for tests to replace. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-  /** Resolves after `milliseconds`; rejects when `signal` is aborted. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<unknown>;
-}
 
 export interface BrokerOptions {
   readonly functions: FunctionTable;
@@ -204,7 +196,8 @@ export class LocalBroker {
     try {
       const { event, hops } = journal.read(delivery.event);
       const letter = delivery.burying ? deadLetter(event, trigger.subscriber.name, delivery.burying) : event;
-      const outcome = await attempt(subscriber, letter, trigger.delivery.timeout, functions, deps, this.#end.signal);
+      const around = { functions, deps, clock, end: this.#end.signal };
+      const outcome = await attempt(subscriber, letter, trigger.delivery.timeout, around);
       if (outcome.failure && this.#end.signal.aborted) return;
       await this.#settle(delivery, trigger, event, hops, outcome);
     } catch (error) {

@@ -10,8 +10,8 @@ import { Journal } from "./journal.ts";
 import { startSchedules } from "./schedule.ts";
 import type { Wiring } from "./triggers.ts";
 
-export type { FunctionTable } from "./attempt.ts";
-export { type BrokerOptions, type Clock, LocalBroker } from "./broker.ts";
+export type { Clock, FunctionTable } from "./attempt.ts";
+export { type BrokerOptions, LocalBroker } from "./broker.ts";
 export type { Filter } from "./filters.ts";
 export { Journal, type JournalOptions } from "./journal.ts";
 export { type PingSource, parseTriggers, readTriggers, type Trigger, type Wiring } from "./triggers.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +35,8 @@ const fakeClock = (): Clock & { readonly waits: number[] } => {
   };
 };
 
-const service = (name: string): string => `{ ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: ${name} } }`;
+const service = (name: string): string =>
+  `{ ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: ${name} } }`;
 const jobSink = "{ ref: { apiVersion: sinks.knative.dev/v1alpha1, kind: JobSink, name: fn } }";
 const buryThem = `deadLetterSink: ${service("bury")}`;
 
@@ -73,9 +75,10 @@ const start = async (subject: AnyFunction | (() => Promise<never>), given: Given
 };
 
 type Deleted = Event<"dev.stowage.artifact.deleted.v1">;
-type Context = Parameters<
-  Parameters<typeof defineFunction<"dev.stowage.artifact.deleted.v1", "dev.stowage.artifact.deleted.v1">>[0]["run"]
->[1];
+type Context = {
+  readonly signal: AbortSignal;
+  reply(type: Deleted["type"], subject: string, data: Deleted["data"]): Deleted;
+};
 const fn = (run: (event: Deleted, context: Context) => Promise<Deleted | void>): AnyFunction =>
   defineFunction({
     name: "fn",
@@ -90,6 +93,13 @@ const failing = (error: () => Error): AnyFunction =>
 const transient = (retryAfter?: number) => (): Error =>
   new TransientError("REGISTRY_UNAVAILABLE", "Cannot pull", { retryAfter });
 const exponential = `retry: 3, backoffPolicy: exponential, backoffDelay: PT0.2S, ${buryThem}`;
+
+const done = async (started: { readonly broker: LocalBroker }, ...events: object[]): Promise<void> => {
+  await started.broker.accept(events.map((event) => fromStructured(event)));
+  await started.broker.idle();
+};
+const reasonOf = ({ extensions }: WireEvent): string =>
+  Buffer.from(extensions["knativeerrordata"] ?? "", "base64").toString();
 
 describe("backoff", () => {
   for (const [name, delivery, error, waits] of [
@@ -108,94 +118,73 @@ describe("backoff", () => {
     test(name, async () => {
       const clock = fakeClock();
       await using started = await start(failing(error), { delivery, clock });
-      const { broker, buried, accept } = started;
-      await accept(newEvent());
-      await broker.idle();
+      await done(started, newEvent());
       assert.deepEqual(clock.waits, waits);
-      assert.equal(buried.length, 1);
-      await broker.stop();
+      assert.equal(started.buried.length, 1);
     });
   }
 
   test("goes on after a restart where it was", async () => {
     const clock = fakeClock();
-    const never: Clock = {
+    const endless: Clock = {
       ...clock,
-      sleep: (_, signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)),
+      sleep: (_, signal) => once(signal, "abort").then(() => signal.throwIfAborted()),
     };
-    let failed = Promise.withResolvers<void>();
-    const failOnce = fn(async () => {
+    const failed = Promise.withResolvers<void>();
+    const fails = failing(() => {
       failed.resolve();
-      throw transient()();
+      return transient()();
     });
-    const first = await start(failOnce, { delivery: exponential, clock: never });
+    const first = await start(fails, { delivery: exponential, clock: endless });
     await first.accept(newEvent());
     await failed.promise;
     await first.broker.stop();
     journal.close();
-    failed = Promise.withResolvers();
-    const second = await start(failOnce, { delivery: exponential, clock });
+    await using second = await start(fails, { delivery: exponential, clock });
     await second.broker.idle();
     assert.deepEqual(clock.waits, [200, 400, 800]);
     assert.equal(second.buried.length, 1);
-    await second.broker.stop();
+  });
+
+  test("of one event does not hold up another", async () => {
+    const order: string[] = [];
+    const later: Clock = {
+      now: Date.now,
+      sleep: (_, signal) => once(signal, "abort").then(() => signal.throwIfAborted()),
+    };
+    const both = Promise.withResolvers<void>();
+    const subject = fn(async ({ id }) => {
+      if (order.push(id) === 2) both.resolve();
+      if (id === "slow") throw transient()();
+    });
+    await using started = await start(subject, { delivery: exponential, clock: later, concurrency: 1 });
+    await started.accept(newEvent({ id: "slow" }), newEvent({ id: "quick" }));
+    await both.promise;
+    assert.deepEqual(order, ["slow", "quick"]);
   });
 });
 
 describe("a dead letter", () => {
   test("is the event with the reason, as Knative writes it", async () => {
-    const error = () => new RejectedError("CHART_INVALID", "Cannot read chart: €");
-    const { broker, buried, accept } = await start(failing(error));
+    await using started = await start(failing(() => new RejectedError("CHART_INVALID", "Cannot read chart: €")));
     const event = newEvent({ subject: "web@1", extra: "x", time: "2026-11-21T05:00:00.123456Z" });
-    await accept(event);
-    await broker.idle();
-    const [{ extensions, ...letter } = assert.fail()] = buried;
-    assert.deepEqual({ ...letter, datacontenttype: undefined }, {
-      ...fromStructured(event),
-      extensions: undefined,
-      datacontenttype: undefined,
-    } as never as typeof letter);
-    const { knativeerrordata = "", ...rest } = extensions;
-    assert.deepEqual(rest, { extra: "x", knativeerrordest: "fn", knativeerrorcode: "422" });
-    assert.deepEqual(JSON.parse(Buffer.from(knativeerrordata, "base64").toString()), {
-      code: "CHART_INVALID",
-      message: "Cannot read chart: €",
-    });
-    await broker.stop();
+    await done(started, event);
+    const [letter = assert.fail()] = started.buried;
+    const { knativeerrordata = "", knativeerrordest, knativeerrorcode, ...own } = letter.extensions;
+    assert.deepEqual({ ...letter, extensions: own }, fromStructured({ datacontenttype: "application/json", ...event }));
+    assert.deepEqual([knativeerrordest, knativeerrorcode], ["fn", "422"]);
+    assert.match(knativeerrordata, /^[A-Za-z0-9+/]+=*$/);
+    assert.deepEqual(JSON.parse(reasonOf(letter)), { code: "CHART_INVALID", message: "Cannot read chart: €" });
   });
 
   test("carries at most 1,024 characters of the reason", async () => {
-    const error = () => new RejectedError("CHART_INVALID", "€".repeat(5000));
-    const { broker, buried, accept } = await start(failing(error));
-    await accept(newEvent());
-    await broker.idle();
-    assert.equal(buried[0]?.extensions["knativeerrordata"]?.length, 1024);
-    await broker.stop();
+    await using started = await start(failing(() => new RejectedError("CHART_INVALID", "€".repeat(5000))));
+    await done(started, newEvent());
+    assert.equal(started.buried[0]?.extensions["knativeerrordata"]?.length, 1024);
   });
 
-  test("that cannot be buried is tried again, then given up and not lost to a replay", async () => {
-    const clock = fakeClock();
+  test("that cannot be buried is tried again, then given up; a replay still works", async () => {
     let buries = 0;
-    let broken = true;
-    const subject = fn(async () => {
-      if (broken) throw new RejectedError("CHART_INVALID", "no");
-    });
-    const { broker, accept } = await start(subject, { delivery: exponential, clock });
-    await broker.stop();
-    journal.close();
-    journal = new Journal(directory, { now: clock.now });
-    const { triggers } = parseTriggers([
-      {
-        name: "t.yaml",
-        text: `apiVersion: eventing.knative.dev/v1
-kind: Trigger
-metadata: { name: t }
-spec:
-  broker: b
-  subscriber: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: fn } }
-  delivery: { retry: 2, deadLetterSink: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: bury } } }`,
-      },
-    ]);
     const bury = defineSink({
       name: "bury",
       needs: [],
@@ -204,51 +193,63 @@ spec:
         throw new TransientError("STORE_UNAVAILABLE", "Cannot write");
       },
     });
-    const functions = { fn: async () => ({ default: subject }), bury: async () => ({ default: bury }) };
-    const second = new LocalBroker({ functions, triggers, deps: noPorts(), journal, clock });
-    await second.start();
-    const event = fromStructured(newEvent());
-    await second.accept([event]);
-    await second.idle();
-    assert.equal(buries, 3);
+    let broken = true;
+    let runs = 0;
+    const subject = fn(async () => {
+      runs++;
+      if (broken) throw new RejectedError("CHART_INVALID", "no");
+    });
+    await using started = await start(subject, { delivery: exponential, bury, clock: fakeClock() });
+    const event = newEvent();
+    await done(started, event);
+    assert.deepEqual([runs, buries], [1, 4]);
     broken = false;
-    await second.accept([event]);
-    await second.idle();
-    assert.equal(buries, 3);
-    await second.stop();
-    assert.ok(accept);
+    await done(started, event);
+    await done(started, event);
+    assert.deepEqual([runs, buries], [2, 4]);
+  });
+
+  test("without a sink is given up after the last attempt", async () => {
+    await using started = await start(failing(transient()), { delivery: "retry: 1" });
+    await done(started, newEvent());
+    assert.equal(journal.pending, 0);
   });
 });
 
 describe("time", () => {
-  const waiting = fn(
-    (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-  );
+  const waiting = fn((_, { signal }) => once(signal, "abort").then(() => signal.throwIfAborted()));
 
   test("a delivery has what its trigger gives it", async () => {
-    const { broker, buried, accept } = await start(waiting, { delivery: "retry: 1\n    timeout: PT0.01S" });
-    await accept(newEvent());
-    await broker.idle();
-    const reason = Buffer.from(buried[0]?.extensions["knativeerrordata"] ?? "", "base64").toString();
-    assert.match(reason, /EVENT_TIMEOUT.*longer than 0.01 seconds/);
-    assert.equal(buried[0]?.extensions["knativeerrorcode"], "503");
-    await broker.stop();
+    await using started = await start(waiting, { delivery: `retry: 1, timeout: PT0.01S, ${buryThem}` });
+    await done(started, newEvent());
+    assert.match(reasonOf(started.buried[0]!), /EVENT_TIMEOUT.*longer than 0.01 seconds/);
+    assert.equal(started.buried[0]?.extensions["knativeerrorcode"], "503");
   });
 
-  test("what is aborted by the end of the host counts as never tried", async () => {
-    const { broker, buried, accept } = await start(waiting, { delivery: "retry: 0" });
-    await accept(newEvent());
-    await broker.stop(AbortSignal.abort());
+  test("a run that ignores that its time is over is not waited for", async () => {
+    const deaf = fn(() => new Promise(() => {}));
+    await using started = await start(deaf, { delivery: `timeout: PT0.01S, ${buryThem}`, clock: fakeClock() });
+    await done(started, newEvent());
+    assert.match(reasonOf(started.buried[0]!), /EVENT_TIMEOUT/);
+  });
+
+  test("what the end of the host aborts counts as never tried", async () => {
+    const running = Promise.withResolvers<void>();
+    const aborted = fn(async (_, { signal }) => {
+      running.resolve();
+      await once(signal, "abort");
+      signal.throwIfAborted();
+    });
+    const first = await start(aborted);
+    await first.accept(newEvent());
+    await running.promise;
+    await first.broker.stop(AbortSignal.abort());
     journal.close();
-    let attempts = 0;
-    const second = await start(
-      fn(async () => void attempts++),
-      { delivery: "retry: 0" },
-    );
+    let runs = 0;
+    await using second = await start(fn(async () => void runs++));
     await second.broker.idle();
-    assert.equal(attempts, 1);
-    assert.deepEqual([...buried, ...second.buried], []);
-    await second.broker.stop();
+    assert.equal(runs, 1);
+    assert.deepEqual([...first.buried, ...second.buried], []);
   });
 });
 
@@ -262,59 +263,14 @@ describe("concurrency", () => {
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       running--;
     });
-    const { broker, accept } = await start(busy, given);
-    await accept(...Array.from({ length: 20 }, () => newEvent()));
-    await broker.idle();
-    await broker.stop();
+    await using started = await start(busy, given);
+    await done(started, ...Array.from({ length: 20 }, () => newEvent()));
     return most;
   };
 
-  test("a function runs four times at once, or as often as wanted", async () => {
-    assert.equal(await peak({}), 4);
-    journal.close();
-    assert.equal(await peak({ concurrency: 7 }), 7);
-  });
-
-  test("a function that a JobSink runs is alone", async () => {
-    assert.equal(await peak({ kind: "JobSink" }), 1);
-  });
-
-  test("what backs off does not hold up what is due", async () => {
-    const order: string[] = [];
-    const first = Promise.withResolvers<void>();
-    const sleeping: Clock = {
-      now: Date.now,
-      sleep: (milliseconds, signal) =>
-        new Promise((resolve, reject) => {
-          signal.addEventListener("abort", reject);
-          if (milliseconds < 1000) resolve(undefined);
-        }),
-    };
-    const subject = fn(async ({ id }) => {
-      order.push(id);
-      if (id === "slow") {
-        first.resolve();
-        throw transient()();
-      }
-    });
-    const { broker, accept } = await start(subject, {
-      delivery: exponential.replace("PT0.2S", "PT10S"),
-      clock: sleeping,
-      concurrency: 1,
-    });
-    await accept(newEvent({ id: "slow" }));
-    await first.promise;
-    const done = Promise.withResolvers<void>();
-    const quick = newEvent({ id: "quick" });
-    await accept(quick);
-    setImmediate(function look(): void {
-      if (order.includes("quick")) done.resolve();
-      else setImmediate(look);
-    });
-    await done.promise;
-    assert.deepEqual(order, ["slow", "quick"]);
-    await broker.stop();
-  });
+  test("a function runs four times at once", async () => assert.equal(await peak({}), 4));
+  test("or as often as wanted", async () => assert.equal(await peak({ concurrency: 7 }), 7));
+  test("a function that a JobSink runs is alone", async () => assert.equal(await peak({ subscriber: jobSink }), 1));
 });
 
 describe("replies", () => {
@@ -324,56 +280,46 @@ describe("replies", () => {
       runs++;
       return reply("dev.stowage.artifact.deleted.v1", String(runs), data);
     });
-    const { broker, buried, accept } = await start(circle);
-    await accept(newEvent());
-    await broker.idle();
+    await using started = await start(circle);
+    await done(started, newEvent());
     assert.equal(runs, 256);
-    assert.deepEqual(buried, []);
-    await broker.stop();
+    assert.deepEqual(started.buried, []);
   });
 
   test("that are no events are the function's failure", async () => {
-    const empty = fn(async ({ data }, { reply }) => reply("dev.stowage.artifact.deleted.v1", "", data));
-    const { broker, buried, accept } = await start(empty);
-    await accept(newEvent());
-    await broker.idle();
-    assert.equal(buried[0]?.extensions["knativeerrorcode"], "422");
-    await broker.stop();
+    await using started = await start(
+      fn(async ({ data }, { reply }) => reply("dev.stowage.artifact.deleted.v1", "", data)),
+    );
+    await done(started, newEvent());
+    assert.match(reasonOf(started.buried[0]!), /EVENT_MALFORMED.*subject is empty/);
   });
 });
 
 test("an event that no trigger wants is accepted, and that is all", async () => {
-  const { broker, accept } = await start(failing(transient()), { filter: "{ exact: { type: other } }" });
-  await accept(newEvent());
-  await broker.idle();
-  await broker.stop();
+  await using started = await start(failing(transient()), { filter: "{ exact: { type: other } }" });
+  await done(started, newEvent());
+  assert.deepEqual(started.buried, []);
+});
+
+test("an event that is none is refused, and those beside it are not accepted either", async () => {
+  let runs = 0;
+  await using started = await start(fn(async () => void runs++));
+  const good = fromStructured(newEvent());
+  await assert.rejects(started.broker.accept([good, { ...good, id: "" }]), { code: "EVENT_MALFORMED" });
+  await started.broker.idle();
+  assert.equal(runs, 0);
 });
 
 test("a function that cannot be loaded is a failure of the delivery, not of the broker", async () => {
-  const { triggers } = parseTriggers([
-    {
-      name: "t.yaml",
-      text: `apiVersion: eventing.knative.dev/v1
-kind: Trigger
-metadata: { name: t }
-spec:
-  broker: b
-  subscriber: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: fn } }
-  delivery: { retry: 2 }`,
-    },
-  ]);
-  journal = new Journal(directory);
   let loads = 0;
-  const load = async () => {
+  const load = async (): Promise<never> => {
     loads++;
     throw new SyntaxError("bad module");
   };
-  const broker = new LocalBroker({ functions: { fn: load }, triggers, deps: noPorts(), journal });
-  await broker.start();
-  await broker.accept([fromStructured(newEvent())]);
-  await broker.idle();
+  await using started = await start(load, { delivery: `retry: 2, ${buryThem}` });
+  await done(started, newEvent());
   assert.equal(loads, 3);
-  await broker.stop();
+  assert.match(reasonOf(started.buried[0]!), /UNEXPECTED.*bad module/);
 });
 
 test("a trigger whose function is not there is an error at the start", () => {
