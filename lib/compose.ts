@@ -58,6 +58,7 @@ async function openConfiguredRegistries(
     settings: [...own, ...configured],
     credentialFiles: config.credentials,
     userAgent: "stowage",
+    proxyEnv: process.env,
   });
 }
 

@@ -84,6 +84,9 @@ The environment wins over the file: \`STOWAGE_STORE\` sets \`store\`, \`STOWAGE_
 Credentials for registries are looked for in the files of \`credentials\`, then in \`$DOCKER_CONFIG/config.json\`,
 \`~/.docker/config.json\` and \`/etc/secret/dockerconfigjson\`. The files are read again when they change. Credential helpers are
 not run.
+
+Registries behind a proxy are reached as \`HTTP_PROXY\`, \`HTTPS_PROXY\` and \`NO_PROXY\` say, loopback addresses never through it. Private
+certificate authorities are those of Node: \`NODE_EXTRA_CA_CERTS\`.
 `;
 }
 

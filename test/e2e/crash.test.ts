@@ -41,7 +41,8 @@ test("kill -9 between acceptance and completion: after a restart the work comple
   await helm.run("package", directory, "--destination", work);
   const archive = await readFile(join(work, "web-0.1.0.tgz"));
 
-  const first = await runStowage({ data, env: { HELM_BIN: binary } });
+  // what a killed process leaves in its temporary directory is ours to remove
+  const first = await runStowage({ data, env: { HELM_BIN: binary, TMPDIR: work } });
   const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "test" });
   const chart = openBuilt({ "0.1.0": chartArtifact({ name: "web", version: "0.1.0" }, { archive }) });
   await copy(chart, "0.1.0", registries.repository(first.ready.registry, "charts/web"));

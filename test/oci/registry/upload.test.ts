@@ -107,6 +107,13 @@ test("a mount that turned into an upload is used as one", async () => {
   assert.deepEqual(place.methods(), ["HEAD", "POST", "PUT"]);
 });
 
+test("an upload that a mount turned into is used only once", async () => {
+  await using place = await openEmpty();
+  place.fake.misbehave("PUT", (_, response) => response.writeHead(502).end());
+  assert.equal(await place.put("from/there"), "written");
+  assert.deepEqual(place.methods(), ["HEAD", "POST", "PUT", "POST", "PUT"]);
+});
+
 test("a mount that is refused becomes an upload, whatever the refusal", async () => {
   for (const status of [400, 401, 403, 404, 405]) {
     await using place = await openEmpty();
