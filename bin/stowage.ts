@@ -11,7 +11,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 // a reader that has seen enough (`stowage … | head`) is no failure
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-process.exitCode = await main(process.argv.slice(2), {
+// no top-level await: the built file is CommonJS
+void main(process.argv.slice(2), {
   env: process.env,
   stdin: process.stdin,
   stdout: process.stdout,
@@ -20,4 +21,6 @@ process.exitCode = await main(process.argv.slice(2), {
   functions,
   triggers: join(import.meta.dirname, "..", "triggers"),
   signal: stop.signal,
+}).then((status) => {
+  process.exitCode = status;
 });

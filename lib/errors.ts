@@ -35,8 +35,9 @@ export const errorCodes = {
   CONTENT_MISMATCH: "Bytes do not have the size or digest their descriptor promises.",
   CONTENT_UNKNOWN: "The registry, layout or archive does not hold the content asked for.",
   MANIFEST_INVALID: "A manifest or index cannot be read, is too large, or lies about its parts.",
-  LAYOUT_INVALID: "A directory or archive is not an OCI image layout.",
-  IMAGE_INVALID: "What was given for an image is not allowed: a platform, a path in a layer, a variable or a port.",
+  LAYOUT_INVALID: "A directory or archive does not hold images as an OCI layout, or a `docker save`, does.",
+  IMAGE_INVALID:
+    "What was given for an image is not allowed: a platform, a path in a layer, a variable or a port; or docker could not load it.",
   DISK_UNAVAILABLE: "A file could not be read or written now: the disk is full, access is denied, or it is gone.",
   TREE_INVALID: "A registry storage tree on disk is damaged, or a symbolic link leads out of it.",
   REGISTRY_DENIED: "The registry refused the credentials, or there were none.",
@@ -51,6 +52,10 @@ export const errorCodes = {
   ARCHIVE_INVALID: "An archive is damaged, or holds an entry that is not allowed.",
   RELEASE_INVALID: "A release description is not valid.",
   IMAGES_MISSING: "Images that a release needs are not in the registry; all of them are listed.",
+  // image lists and mirrors
+  LIST_INVALID: "An image list cannot be read, or has errors; nothing of it is used.",
+  MIRROR_INVALID: "A mirror was asked for that cannot be: no host to pull from, or a host that is none.",
+  TARGET_NOT_EMPTY: "A registry that must hold nothing else holds an image that is not in the lists.",
   // webhooks
   WEBHOOK_UNAUTHENTICATED: "A webhook request did not carry the shared secret.",
   WEBHOOK_INVALID: "A webhook body is not what its sender is documented to send.",
@@ -75,7 +80,6 @@ export abstract class StowageError extends Error {
 
   constructor(code: ErrorCode, message: string, options: StowageErrorOptions = {}) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
     this.retryAfter = options.retryAfter;
   }
@@ -83,10 +87,12 @@ export abstract class StowageError extends Error {
 
 /** The same thing may succeed later: a registry is throttling, a connection dropped. */
 export class TransientError extends StowageError {
+  override readonly name = "TransientError";
   readonly disposition = "retry";
 }
 
 /** The same thing can never succeed: bad data, an unknown chart, a digest that does not match. */
 export class RejectedError extends StowageError {
+  override readonly name = "RejectedError";
   readonly disposition = "reject";
 }

@@ -43,7 +43,7 @@ test("every command of the README runs, in its order", requiring("curl"), async 
         .replaceAll("127.0.0.1:5000", registry)
         .replaceAll("/tmp/stowage-readme", work)
         .replace("stowage -- send", `stowage -- send --to ${url}/`)
-        .replace("npm run --silent stowage --", `node ${join(root, "bin/stowage.ts")}`);
+        .replace("npm run --silent stowage --", `${process.execPath} ${join(root, "bin/stowage.ts")}`);
       const { stdout } = await promisify(execFile)("sh", ["-c", here], { cwd: root, env }).catch((error: Error) => {
         throw new Error(`${command}: ${error.message}`);
       });

@@ -1,40 +1,43 @@
 import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
+
+const root = dirname(import.meta.dirname);
+const mains = ["stowage", "knative", "job"] as const;
 
 /**
- * `npm run build`: one self-contained file per main in dist/, everything inside, nothing to install beside it.
+ * One self-contained file, everything inside, nothing to install beside it.
  *
- * The framework and other CommonJS packages ask for Node's modules through `require`, which ES modules do not have.
+ * CommonJS, as the framework and its like are: as an ES module the same file starts a fifth slower.
  */
-const root = dirname(import.meta.dirname);
-const require =
-  'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
+export const bundled = {
+  bundle: true,
+  minify: true,
+  legalComments: "linked",
+  platform: "node",
+  target: "node24",
+  format: "cjs",
+  define: { "import.meta.dirname": "__dirname" },
+  logLevel: "warning",
+} as const satisfies BuildOptions;
 
-export async function buildMains(outdir: string, mains: readonly string[] = ["stowage", "knative", "job"]) {
+/** Build mains of bin/ into `outdir` as `<name>.cjs`. @returns their paths */
+export async function buildMains(outdir: string, names: readonly string[] = mains): Promise<readonly string[]> {
   await build({
+    ...bundled,
     absWorkingDir: root,
-    entryPoints: mains.map((main) => `bin/${main}.ts`),
+    entryPoints: names.map((name) => `bin/${name}.ts`),
     outdir,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    minify: true,
-    keepNames: true,
-    legalComments: "linked",
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    banner: { js: require },
-    logLevel: "warning",
+    outExtension: { ".js": ".cjs" },
   });
+  return names.map((name) => join(outdir, `${name}.cjs`));
 }
 
+/** `npm run build`: every main into dist/. */
 if (import.meta.main) {
   const outdir = join(root, "dist");
   await rm(outdir, { recursive: true, force: true });
-  await buildMains(outdir);
-  for (const main of ["stowage", "knative", "job"]) {
-    const { size } = await stat(join(outdir, `${main}.mjs`));
-    process.stdout.write(`dist/${main}.mjs ${Math.round(size / 1024)} kB\n`);
+  for (const file of await buildMains(outdir)) {
+    process.stdout.write(`${file.slice(root.length + 1)} ${Math.round((await stat(file)).size / 1024)} kB\n`);
   }
 }

@@ -1,8 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
 import { releaseSchema } from "../lib/bundle/index.ts";
 import { configSchema } from "../lib/config/index.ts";
 import { errorCodes } from "../lib/errors.ts";
 import { catalogue, dataSchema, eventTypes } from "../lib/events/index.ts";
+import { listDefects } from "../lib/images/index.ts";
 
 /** The pages of docs/ that are made from code, by file name. */
 export const pages = (): Readonly<Record<string, string>> => ({
@@ -10,6 +11,7 @@ export const pages = (): Readonly<Record<string, string>> => ({
   "docs/errors.md": errorsPage(),
   "docs/configuration.md": configurationPage(),
   "docs/release.md": releasePage(),
+  "docs/image-lists.md": imageListsPage(),
 });
 
 const generated = "<!-- made from the code by `npm run docs`; do not edit -->\n";
@@ -118,6 +120,43 @@ The bundle is \`<name>-<version>.tar.gz\`, one directory with:
 | \`SHA256SUMS\` | checksums for \`sha256sum --check\` |
 
 The same release gives the same bytes. A bundle that lies in the store already is not built again.
+`;
+}
+
+function imageListsPage(): string {
+  const rows = Object.entries(listDefects).map(
+    ([defect, { severity, meaning }]) => `| \`${defect}\` | ${severity} | ${meaning} |`,
+  );
+  return `# Image lists
+
+${generated}
+An image list is a text file with one image a line. Empty lines and lines that begin with \`#\` are skipped. Several lists of
+one run are read as one; an image that is in them more than once is copied once. Of a directory, files whose names end in
+\`.list\` count.
+
+Lines have one of two forms. A list does not say which; whoever names the list does:
+
+| form | a line | command line | \`mirror.requested\` |
+|---|---|---|---|
+| project | \`release/app-admin:v0.3.17\`: a project of \`lists.projects\`, no host | the default | \`form: project\`, the default |
+| reference | \`docker.io/library/nginx:1.27\`, as \`stowage images\` prints it, by tag or digest | \`--references\` | \`form: reference\` |
+
+Errors refuse all lists of the run before anything is copied. What a warning tells of was repaired. Each is reported as
+\`{ file, line, text, defect, severity, proposal? }\`:
+
+| defect | severity | the line or file |
+|---|---|---|
+${rows.join("\n")}
+
+## What a run leaves
+
+\`report.json\` has one result for each image: \`copied\`, \`present\` (nothing had to be written), \`missing\` (not at the source),
+\`denied\` or \`failed\`, with \`side\`: the registry it failed at. \`miss_image.txt\` names what the source failed at, as it was to
+be pulled; \`miss_push_image.txt\` what the target failed at, as it was to be pushed. A complete run has neither file. A run that
+was refused or has not ended has \`miss_image.txt\` with a comment.
+
+An image whose tag is right at the target costs one HEAD at each side. That does not show signatures that came later, nor
+platforms that an earlier run with \`--platform\` left out: \`--recheck\` looks again.
 `;
 }
 

@@ -2,7 +2,7 @@ import { MIMEType } from "node:util";
 import { RejectedError } from "../errors.ts";
 import type { WireEvent } from "./event.ts";
 
-/** Attributes of one event together, names and values: intermediaries need not forward more, and logs should not carry more. */
+/** All names and values of one event together. Node itself takes no more headers than that. */
 const MAX_BYTES = 16 * 1024;
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system: what a String may not hold. */

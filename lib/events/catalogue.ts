@@ -1,8 +1,25 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const digest = z.string().regex(/^sha256:[a-f0-9]{64}$/, "must be sha256: and 64 hex digits");
 const name = z.string().min(1).max(255);
 const key = z.string().min(1).max(1024);
+const count = z.int().min(0);
+const host = z.string().regex(/^[\w.:[\]-]{1,300}$/, "must be a host, with :port where it has one");
+/** Names and versions of releases become parts of store keys. */
+const segment = z
+  .string()
+  .regex(/^\w[\w.+-]{0,99}$/, "must be letters, digits, dots, dashes, underscores and plus signs");
+/** Whose images went over which hop. */
+const mirrored = {
+  release: segment.optional(),
+  version: segment.optional(),
+  from: host.optional().describe("Absent when each image was pulled from the host it names"),
+  to: host,
+  images: count.describe("How many images the lists name"),
+  copied: count,
+  present: count.describe("Images of which nothing had to be written"),
+  report: key.describe("Store key of the report (JSON); miss_image.txt and miss_push_image.txt lie beside it"),
+};
 const seconds = z.number().min(0);
 
 /** One version of a chart and where its registry keeps it. */
@@ -97,6 +114,61 @@ export const catalogue = {
       moved: z.int().min(0).describe("Bytes read from registries"),
       reused: z.int().min(0).describe("Bytes that did not have to be read again"),
       seconds,
+    }),
+    promote: ["release", "version"],
+  },
+  "dev.stowage.mirror.requested.v1": {
+    summary:
+      "Somebody wants the images of lists mirrored, over one or more hops; the next begins after a complete one.",
+    data: z
+      .object({
+        release: segment.optional().describe("Release the images belong to; its reports lie with it"),
+        version: segment.optional().describe("Goes with `release`"),
+        lists: z.array(key).max(10).default([]).describe("Store keys of image lists"),
+        images: z.array(z.string().max(512)).max(100).default([]).describe("Lines of a short list"),
+        form: z
+          .enum(["project", "reference"])
+          .default("project")
+          .describe("How lines spell images: `project/name:tag`, or `host/path:tag`"),
+        hops: z
+          .array(z.object({ from: host.optional(), to: host }))
+          .min(1)
+          .max(8)
+          .describe("Hosts. Without `from`, each image is pulled from the host it names"),
+        platforms: z
+          .array(z.string().max(100))
+          .min(1)
+          .max(16)
+          .optional()
+          .describe("Such as `linux/amd64`; default: all"),
+        rewriteIndex: z.boolean().optional().describe("With platforms, for targets that refuse an index with gaps"),
+        recheck: z.boolean().optional().describe("Look again at images whose tag is right at the target"),
+      })
+      .refine(({ lists, images }) => lists.length + images.length > 0, "names neither lists nor images")
+      .refine(({ release, version }) => (release === undefined) === (version === undefined), {
+        error: "release and version go together",
+      }),
+    promote: ["release", "version"],
+  },
+  "dev.stowage.images.mirrored.v1": {
+    summary: "Every image of the lists is at the last hop's target. What was there already was not moved.",
+    data: z.object({
+      ...mirrored,
+      bytes: count.describe("Bytes of configs and layers that moved"),
+      reused: count.describe("Bytes that did not have to move"),
+      seconds,
+    }),
+    promote: ["release", "version"],
+  },
+  "dev.stowage.mirror.incomplete.v1": {
+    summary: "A hop did not bring every image to its target, or was refused before it began. No further hop begins.",
+    data: z.object({
+      ...mirrored,
+      missing: count.describe("Images that are not at the source"),
+      denied: count,
+      failed: count,
+      defects: count.describe("Errors in the lists: with any, nothing is mirrored"),
+      reason: z.string().max(500),
     }),
     promote: ["release", "version"],
   },

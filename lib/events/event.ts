@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { z } from "zod";
+import type * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import { catalogue, type EventData, type EventType, isEventType } from "./catalogue.ts";
 

@@ -92,8 +92,9 @@ export interface EncodedMessage {
 /**
  * Write an event as an HTTP message, in binary mode with the CloudEvents SDK.
  *
- * The SDK is loaded on first use and only writes. What it would invent or lose is put right: a time that is not there,
- * digits of one that is, a content type for nothing, and characters that no header can carry.
+ * The SDK is loaded on first use and only writes. What it would invent, lose or stumble over is done here: a time that is
+ * not there, digits of one that is, a content type for nothing, extensions called as its own members are (`constructor`,
+ * `schemaurl`), and characters that no header can carry.
  */
 export async function encode(event: WireEvent, mode: "binary" | "structured"): Promise<EncodedMessage> {
   if (mode === "structured") {
@@ -101,17 +102,20 @@ export async function encode(event: WireEvent, mode: "binary" | "structured"): P
     return { headers, body: JSON.stringify(toStructured(event)) };
   }
   const { CloudEvent, HTTP } = await import("cloudevents");
-  const { data, data_base64: _, time, datacontenttype, ...attributes } = toStructured(event);
+  const { extensions, data, time, datacontenttype, ...attributes } = event;
   // not strict: the SDK would refuse legal events, and what comes here was checked already
-  const message = HTTP.binary(new CloudEvent({ ...attributes, type: event.type, source: event.source }, false));
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (name.startsWith("ce-") && name !== "ce-time") headers[name] = percentEncoded(String(value));
-  }
-  if (time !== undefined) headers["ce-time"] = String(time);
-  if (datacontenttype !== undefined) headers["content-type"] = String(datacontenttype);
-  if (event.data instanceof Uint8Array) return { headers, body: event.data };
-  return { headers, body: data === undefined ? "" : JSON.stringify(data) };
+  const written = HTTP.binary(new CloudEvent({ ...attributes }, false)).headers;
+  const values = [
+    ...Object.entries(written).filter(([name]) => name.startsWith("ce-") && name !== "ce-time"),
+    ...Object.entries({ ...extensions, ...(time && { time }) }).map(([name, value]) => [`ce-${name}`, value]),
+  ];
+  const headers = Object.fromEntries(values.map(([name, value]) => [name, percentEncoded(String(value))]));
+  const bare = data === undefined || data instanceof Uint8Array;
+  const type = datacontenttype ?? (bare ? undefined : "application/json");
+  return {
+    headers: { ...headers, ...(type && { "content-type": type }) },
+    body: bare ? (data ?? "") : JSON.stringify(data),
+  };
 }
 
 /** §3.1.3.2: space, quote, percent and whatever is not printable ASCII. */

@@ -56,7 +56,7 @@ export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** The whole body as it was sent, bounded by the host; empty when there was none. */
+  /** The whole body, bounded by the host, and inflated where it was compressed; empty when there was none. */
   readonly body: Uint8Array;
 }
 

@@ -27,9 +27,10 @@ const LAST_WORDS = 2000;
 export class HttpHost {
   readonly #server: Server;
   readonly #log: Log;
-  readonly #open = new Set<ServerResponse>();
-  readonly #end = new AbortController();
+  /** Every answer that is not complete, with what aborts its run. */
+  readonly #open = new Map<ServerResponse, AbortController>();
   #draining = false;
+  #drained: Promise<void> | undefined;
   #idle: () => void = () => {};
 
   /**
@@ -55,6 +56,8 @@ export class HttpHost {
       this.#server.once("error", fail);
       this.#server.listen(port, host, () => {
         this.#server.off("error", fail);
+        // a connection that could not be accepted, as when there are no more file descriptors, is no reason to end
+        this.#server.on("error", (error) => this.#log.error({ err: error }, "Cannot accept a connection"));
         resolve();
       });
     });
@@ -68,11 +71,18 @@ export class HttpHost {
    *
    * @param patience milliseconds; after that the signals of the runs in flight are aborted
    */
-  async drain(patience: number): Promise<void> {
+  drain(patience: number): Promise<void> {
+    this.#drained ??= this.#drain(patience);
+    return this.#drained;
+  }
+
+  async #drain(patience: number): Promise<void> {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const response of this.#open) response.shouldKeepAlive = false;
-    const abort = setTimeout(() => this.#end.abort(new Error("the host is shutting down")), patience);
+    for (const response of this.#open.keys()) response.shouldKeepAlive = false;
+    const abort = setTimeout(() => {
+      for (const run of this.#open.values()) run.abort(new Error("the host is shutting down"));
+    }, patience);
     const cut = setTimeout(() => this.#idle(), patience + LAST_WORDS);
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
@@ -86,37 +96,43 @@ export class HttpHost {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse, handle: (exchange: Exchange) => Promise<void>) {
-    const gone = new AbortController();
+    // no AbortSignal.any with a signal of the host: Node keeps such a composite as long as the host lives
+    const run = new AbortController();
     if (this.#draining) response.shouldKeepAlive = false;
-    this.#open.add(response);
+    this.#open.set(response, run);
     response.once("close", () => {
       this.#open.delete(response);
       if (this.#open.size === 0) this.#idle();
-      if (!response.writableFinished) gone.abort(new Error("the caller went away"));
+      if (!response.writableFinished) run.abort(new Error("the caller went away"));
     });
     // a response that is cut emits an error before it closes
     response.on("error", () => {});
     const [path = "", ...query] = (request.url ?? "").split("?");
     try {
+      if (!path.startsWith("/")) throw new RejectedError("EVENT_MALFORMED", "Cannot answer a request without a path");
       if (HEALTH.includes(path) && ["GET", "HEAD"].includes(request.method ?? "")) {
         const status = this.#draining && path === "/health/readiness" ? 503 : 200;
         return await send({ request, response }, { status });
       }
-      const signal = AbortSignal.any([gone.signal, this.#end.signal]);
-      await handle({ request, response, path, query: new URLSearchParams(query.join("?")), signal });
+      await handle({ request, response, path, query: new URLSearchParams(query.join("?")), signal: run.signal });
     } catch (error) {
       await this.#fail(request, response, error);
     }
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
-    const known = error instanceof StowageError;
-    if ((error as NodeJS.ErrnoException).code === "ERR_STREAM_PREMATURE_CLOSE") {
-      this.#log.debug({ path: request.url }, "caller went away before the answer was complete");
-    } else if (known) this.#log.warn({ path: request.url, code: error.code, reason: error.message }, "refused");
-    else this.#log.error({ path: request.url, err: error }, "Request failed");
-    if (response.headersSent) response.destroy();
-    else await send({ request, response }, refusal(error));
+    // no query: it may carry what is nobody's business
+    const log = this.#log.child({ path: request.url?.split("?", 1)[0] });
+    if (error instanceof StowageError) log.warn({ code: error.code, reason: error.message }, "refused");
+    else if ((error as NodeJS.ErrnoException | undefined)?.code === "ERR_STREAM_PREMATURE_CLOSE") {
+      log.debug({}, "the caller went away before the answer was complete");
+    } else log.error({ err: error }, "Request failed");
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    await send({ request, response }, refusal(error));
   }
 }
 
@@ -144,7 +160,7 @@ export const retryAfterHeader = (seconds: number | undefined): Readonly<Record<s
 /**
  * Write an answer; a stream flows as fast as the client reads.
  *
- * A stream that breaks, or is not as long as `content-length` says, cuts the connection.
+ * A stream that breaks, or a body that is not as long as `content-length` says, cuts the connection.
  *
  * @throws whatever the stream threw
  */
@@ -155,7 +171,7 @@ export async function send(
   refuseBody(request);
   const streamed = typeof body !== "string" && !(body instanceof Uint8Array);
   const silent = request.method === "HEAD" || status === 204 || status === 304;
-  response.strictContentLength = streamed && !silent;
+  response.strictContentLength = !silent;
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (!streamed) response.end(silent ? undefined : body);

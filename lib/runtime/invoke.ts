@@ -62,8 +62,11 @@ async function runOnEvent(fn: AnyEventFunction, event: Event, deps: Deps, signal
   if (!fn.on.includes(event.type)) {
     throw new RejectedError("EVENT_MISROUTED", `Cannot handle "${event.type}" in ${fn.name}`);
   }
+  const ports = await deps.ports(fn.needs);
+  // an abort while they were opened would never be seen by listeners that come later
+  signal.throwIfAborted();
   return fn.run(event, {
-    ...(await deps.ports(fn.needs)),
+    ...ports,
     log: deps.log,
     signal,
     reply: (type, subject, data) => follow(event, type, { source: `/stowage/${fn.name}`, subject, data }),

@@ -427,6 +427,15 @@ describe("encoding", () => {
     );
   });
 
+  test("extensions may be called as members of objects or of the SDK's events are", async () => {
+    const extensions = { constructor: "a", schemaurl: "b", datacontentencoding: "c", validate: "d", time0: "e" };
+    const given: WireEvent = { specversion: "1.0", id: "1", source: "/here", type: "a.b", extensions };
+    for (const mode of ["binary", "structured"] as const) {
+      const { headers, body } = await encode(given, mode);
+      assert.deepEqual(decode({ headers, body: bytes(String(body)) }), [given]);
+    }
+  });
+
   test("nothing is invented: no time, no content type without data", async () => {
     const bare: WireEvent = { specversion: "1.0", id: "1", source: "/here", type: "a.b", extensions: {} };
     assert.deepEqual(await encode(bare, "binary"), { headers: required, body: "" });

@@ -238,9 +238,12 @@ describe("an HTTP function", () => {
   });
 
   test("a header that cannot be sent is a bug of the function, and the next request is answered", async () => {
-    const bad = http(async ({ path }) => ({ status: 200, headers: path === "/" ? { "x-bad": "a\nb" } : {} }));
+    const headers = { "content-length": "999", "x-bad": "a\nb" };
+    const bad = http(async ({ path }) => ({ status: 200, headers: path === "/" ? headers : {} }));
     await using served = await serve(bad);
-    assert.equal((await fetch(served.url)).status, 500);
+    const refused = await fetch(served.url);
+    assert.equal(refused.status, 500);
+    assert.equal(((await refused.json()) as { code: string }).code, "UNEXPECTED");
     assert.equal((await fetch(`${served.url}/ok`)).status, 200);
   });
 
@@ -255,6 +258,13 @@ describe("an HTTP function", () => {
   });
 });
 
+test("a request for no path is refused", async () => {
+  await using served = await serve(replying);
+  const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
+  socket.end("OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  assert.match(await text(socket), /^HTTP\/1.1 400 /);
+});
+
 test("a port that is taken is a clear refusal", async () => {
   await using served = await serve(replying);
   const port = Number(new URL(served.url).port);
@@ -266,7 +276,11 @@ describe("on SIGTERM", () => {
     const program = join(import.meta.dirname, "knative-process.ts");
     const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-    const next = async (): Promise<string> => (await lines.next()).value as string;
+    const next = async (): Promise<string> => {
+      const { value, done } = await lines.next();
+      if (done) throw new Error("the process has ended");
+      return value;
+    };
     return { child, next, url: await next() };
   };
   const post = (url: string, milliseconds: number) =>

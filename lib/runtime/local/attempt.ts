@@ -28,8 +28,8 @@ export interface Surroundings {
   readonly functions: FunctionTable;
   readonly deps: Deps;
   readonly clock: Clock;
-  /** Aborted when the host ends. */
-  readonly end: AbortSignal;
+  /** Every run that is not over, for whoever has to end them all. */
+  readonly running: Set<AbortController>;
 }
 
 /**
@@ -41,22 +41,24 @@ export async function attempt(
   { kind, name }: Subscriber,
   event: WireEvent,
   timeout: number | undefined,
-  { functions, deps, clock, end }: Surroundings,
+  { functions, deps, clock, running }: Surroundings,
 ): Promise<Outcome> {
   const limit = timeout ?? (kind === "Service" ? SERVICE_TIMEOUT : undefined);
-  const late = new AbortController();
-  const timer = limit && setTimeout(() => late.abort(new Error(`it took longer than ${limit / 1000} seconds`)), limit);
-  const signal = AbortSignal.any([late.signal, end]);
+  // no AbortSignal.any with a signal of the host: Node keeps such a composite as long as the host lives
+  const run = new AbortController();
+  running.add(run);
+  const timer = limit && setTimeout(() => run.abort(new Error(`it took longer than ${limit / 1000} seconds`)), limit);
   const done = new AbortController();
   try {
     const { default: fn } = await functions[name]!();
-    return await Promise.race([invoke(fn, event, deps, signal), abandoned(signal, clock, done.signal)]);
+    return await Promise.race([invoke(fn, event, deps, run.signal), abandoned(run.signal, clock, done.signal)]);
   } catch (error) {
     // invoke never throws: the function's module could not be loaded
     deps.log.error({ function: name, err: error }, "Cannot load function");
     return toOutcome(error);
   } finally {
     clearTimeout(timer);
+    running.delete(run);
     done.abort();
   }
 }

@@ -42,7 +42,8 @@ export class LocalBroker {
   readonly #options: Required<BrokerOptions>;
   readonly #triggers: ReadonlyMap<string, Trigger>;
   readonly #lanes: ReadonlyMap<string, Lane>;
-  readonly #runs = new Set<Promise<void>>();
+  readonly #deliveries = new Set<Promise<void>>();
+  readonly #running = new Set<AbortController>();
   readonly #end = new AbortController();
   #started = false;
   #stopped = false;
@@ -118,10 +119,14 @@ export class LocalBroker {
       lane.wake?.stop.abort();
       lane.wake = undefined;
     }
-    const abort = (): void => this.#end.abort(new Error("the host is shutting down"));
+    const abort = (): void => {
+      const reason = new Error("the host is shutting down");
+      this.#end.abort(reason);
+      for (const run of this.#running) run.abort(reason);
+    };
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
-    while (this.#runs.size > 0) await Promise.all(this.#runs);
+    while (this.#deliveries.size > 0) await Promise.all(this.#deliveries);
     signal?.removeEventListener("abort", abort);
     this.#stopped = true;
     this.#tellIdle();
@@ -164,11 +169,11 @@ export class LocalBroker {
       lane.running.add(key);
       const run = this.#deliver(delivery).finally(() => {
         lane.running.delete(key);
-        this.#runs.delete(run);
+        this.#deliveries.delete(run);
         this.#pump(target);
         this.#tellIdle();
       });
-      this.#runs.add(run);
+      this.#deliveries.add(run);
     }
   }
 
@@ -196,7 +201,7 @@ export class LocalBroker {
     try {
       const { event, hops } = journal.read(delivery.event);
       const letter = delivery.burying ? deadLetter(event, trigger.subscriber.name, delivery.burying) : event;
-      const around = { functions, deps, clock, end: this.#end.signal };
+      const around = { functions, deps, clock, running: this.#running };
       const outcome = await attempt(subscriber, letter, trigger.delivery.timeout, around);
       if (outcome.failure && this.#end.signal.aborted) return;
       await this.#settle(delivery, trigger, event, hops, outcome);

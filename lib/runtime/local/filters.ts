@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { WireEvent } from "../../events/index.ts";
 
 type Attributes = Readonly<Record<string, string>>;

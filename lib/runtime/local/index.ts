@@ -60,16 +60,13 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     const url = await http.listen(port, host);
     await broker.start();
     const stopSchedules = startSchedules(wiring.sources, broker, log);
-    return {
-      url,
-      broker,
-      close: async () => {
-        stopSchedules();
-        const patience = AbortSignal.timeout(drainSeconds * 1000);
-        await Promise.all([http.drain(drainSeconds * 1000), broker.stop(patience)]);
-        journal.close();
-      },
+    const close = async (): Promise<void> => {
+      stopSchedules();
+      await Promise.all([http.drain(drainSeconds * 1000), broker.stop(AbortSignal.timeout(drainSeconds * 1000))]);
+      journal.close();
     };
+    let closed: Promise<void> | undefined;
+    return { url, broker, close: () => (closed ??= close()) };
   } catch (error) {
     journal.close();
     throw error;

@@ -73,6 +73,13 @@ export interface JournalOptions {
   readonly now?: () => number;
 }
 
+/** What the next transaction does, and who waits for it. */
+interface Change {
+  readonly change: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Finished events are looked for after so many arrivals. */
 const PRUNE_EVERY = 1000;
 
@@ -87,8 +94,7 @@ export class Journal {
   readonly #database: DatabaseSync;
   readonly #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
   readonly #options: Required<JournalOptions>;
-  #queue: { readonly change: () => void; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
-    [];
+  #queue: Change[] = [];
   #pending: number;
   #sincePrune = 0;
 
@@ -136,7 +142,7 @@ export class Journal {
 
   /** Note a failed attempt: the next is due at `due`. */
   retry({ event, trigger }: DeliveryKey, due: number): Promise<void> {
-    return this.#commit(() => void this.#sql.retry.run(due, event, trigger));
+    return this.#commit(() => void this.#sql.retry.run(Math.ceil(due), event, trigger));
   }
 
   /** Hand a delivery that failed for good to the dead letter sink `target`. */

@@ -1,7 +1,7 @@
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../../errors.ts";
 import { type Delivery, defaultDelivery, type Subscriber } from "../delivery.ts";
 import { attributesSchema, type Filter, filterSchema } from "./filters.ts";
@@ -70,7 +70,7 @@ const duration = z
   .transform((text) => {
     const [, days = 0, hours = 0, minutes = 0, seconds = 0] =
       /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$/.exec(text) ?? [];
-    return (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+    return Math.round((((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000);
   })
   .refine((milliseconds) => milliseconds <= 7 * 24 * 3600 * 1000, "is longer than a week");
 

@@ -105,6 +105,7 @@ describe("backoff", () => {
   for (const [name, delivery, error, waits] of [
     ["doubles", exponential, transient(), [200, 400, 800]],
     ["grows linearly, from nothing", exponential.replace("exponential", "linear"), transient(), [200, 400]],
+    ["counts in whole milliseconds", exponential.replace("0.2", "1.1004"), transient(0.1), [1100, 2200, 4400]],
     ["is the same for a bug", exponential, () => new TypeError("bug"), [200, 400, 800]],
     ["does not happen for a rejection", exponential, () => new RejectedError("CHART_INVALID", "no"), []],
     ["ignores what the function asks for", exponential, transient(60), [200, 400, 800]],
@@ -113,6 +114,12 @@ describe("backoff", () => {
       `${exponential}, retryAfterMax: PT0.5S`,
       transient(60),
       [500, 500, 800],
+    ],
+    [
+      "honours a fraction of a millisecond, too",
+      `${exponential}, retryAfterMax: PT9S`,
+      transient(1.10005),
+      [1101, 1101, 1101],
     ],
   ] as const) {
     test(name, async () => {

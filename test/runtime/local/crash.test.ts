@@ -30,7 +30,11 @@ const start = async (...mode: string[]) => {
   const started = spawn(process.execPath, [program, directory, ...mode], { stdio: ["ignore", "pipe", "inherit"] });
   child = started;
   const lines = createInterface(started.stdout)[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => (await lines.next()).value as string;
+  const line = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("the process has ended");
+    return value;
+  };
   // what an earlier process left may run before the address is known
   let url = await line();
   while (!url.startsWith("http")) url = await line();
