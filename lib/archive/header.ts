@@ -3,7 +3,7 @@
  *
  * Two dialects: POSIX ustar (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html, "ustar Interchange
  * Format") and GNU (https://www.gnu.org/software/tar/manual/html_node/Standard.html), which has no prefix field but
- * numbers in base 256 and extra entries for long names.
+ * numbers in base 256 and extra entries for long names. The form before both, without magic and prefix, is only read.
  */
 
 export const blockSize = 512;
@@ -126,16 +126,16 @@ export function decodeHeader(block: Uint8Array): Omit<Header, "mtime"> | "end" |
   const sum = number(block, fields.checksum);
   if (sum !== checksum(block)) return { problem: "a header has a wrong checksum" };
   const magic = field(block, fields.magic);
-  const gnu = gnuMagic.equals(magic);
   // Writers disagree about the version behind the magic; the five letters and the NUL are what counts.
-  if (!gnu && !posixMagic.subarray(0, 6).equals(magic.subarray(0, 6))) {
+  const posix = posixMagic.subarray(0, 6).equals(magic.subarray(0, 6));
+  if (!posix && !gnuMagic.equals(magic) && magic.some((byte) => byte !== 0)) {
     return { problem: "a header is neither ustar nor GNU" };
   }
   const mode = number(block, fields.mode);
   const size = number(block, fields.size);
   if (mode === undefined || size === undefined) return { problem: "a header holds a malformed number" };
   const name = text(block, fields.name);
-  const prefix = gnu ? new Uint8Array() : text(block, fields.prefix);
+  const prefix = posix ? text(block, fields.prefix) : new Uint8Array();
   return {
     flag: String.fromCharCode(block[fields.flag[0]]!),
     path: prefix.byteLength === 0 ? name : Buffer.concat([prefix, Buffer.of(slash), name]),

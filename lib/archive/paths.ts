@@ -29,10 +29,17 @@ export function pathProblem(path: string): string | undefined {
  *
  * A target is relative and climbs (`..`) only at its beginning, and not above the root. Climbing later could leave the
  * root through another link: with `a/up -> ..`, `a/up/..` lies outside although it looks as if it lay in `a`.
+ *
+ * @param reach "anywhere" allows every target that is one at all
  */
-export function targetProblem(path: string, target: string): string | undefined {
+export function targetProblem(
+  path: string,
+  target: string,
+  reach: "inside" | "anywhere" = "inside",
+): string | undefined {
   const problem = textProblem(target);
   if (problem !== undefined) return `its target is refused: ${problem}`;
+  if (reach === "anywhere") return undefined;
   if (target.startsWith("/")) return "its target is absolute";
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const down = parts.findIndex((part) => part !== "..");

@@ -3,32 +3,39 @@ import { blockSize, encodeHeader, flags, largestOctal, paddingOf, shortPath, spl
 import { Names, pathProblem, quoted, targetProblem } from "./paths.ts";
 import { bytesSegment, concat, type Segment } from "./segments.ts";
 
+interface EntryBase {
+  readonly path: string;
+  /** Permission bits. Default 0o644 for files, 0o755 for directories, 0o777 for symbolic links. */
+  readonly mode?: number | undefined;
+  /** Modification time, in seconds since 1970. Default: that of all entries. */
+  readonly mtime?: number | undefined;
+}
+
 /** An entry of a tar. Paths are relative, in shortest form, without a slash at the end. */
 export type TarEntry =
-  | {
+  | (EntryBase & {
       readonly type: "file";
-      readonly path: string;
       /** May itself be a tar. */
       readonly content: Segment;
-      /** Default 0o644. */
-      readonly mode?: number;
-    }
-  | {
-      readonly type: "directory";
-      readonly path: string;
-      /** Default 0o755. */
-      readonly mode?: number;
-    }
-  | {
+    })
+  | (EntryBase & { readonly type: "directory" })
+  | (EntryBase & {
       readonly type: "symlink";
-      readonly path: string;
-      /** Relative to the link's directory; stays within the archive and climbs (`..`) only at its beginning. */
+      /**
+       * Relative to the link's directory; stays within the archive and climbs (`..`) only at its beginning, unless
+       * {@linkcode TarOptions.links} says otherwise.
+       */
       readonly target: string;
-    };
+    });
 
 export interface TarOptions {
-  /** Modification time of every entry, in seconds since 1970. Default 0. */
+  /** Modification time of every entry that has none of its own, in seconds since 1970. Default 0. */
   readonly mtime?: number | undefined;
+  /**
+   * Where symbolic links may point: "anywhere" is for what becomes the root of a file system (a layer), in which absolute
+   * targets are common. Default "inside".
+   */
+  readonly links?: "inside" | "anywhere" | undefined;
 }
 
 const defaultModes = { file: 0o644, directory: 0o755, symlink: 0o777 } as const;
@@ -41,13 +48,13 @@ const defaultModes = { file: 0o644, directory: 0o755, symlink: 0o777 } as const;
  *
  * @throws RejectedError ARCHIVE_INVALID for a path or target that is not allowed, or a path that comes twice
  */
-export function tar(entries: readonly TarEntry[], { mtime = 0 }: TarOptions = {}): Segment {
+export function tar(entries: readonly TarEntry[], { mtime = 0, links = "inside" }: TarOptions = {}): Segment {
   const names = new Names();
   const parts: Segment[] = [];
   let pending: Uint8Array[] = [];
   for (const entry of entries) {
-    check(entry, names);
-    pending.push(...headersOf(entry, mtime));
+    check(entry, names, links);
+    pending.push(...headersOf(entry, entry.mtime ?? mtime));
     if (entry.type !== "file" || entry.content.size === 0) continue;
     parts.push(bytesSegment(Buffer.concat(pending)), named(entry.path, entry.content));
     pending = [new Uint8Array(paddingOf(entry.content.size))];
@@ -62,10 +69,10 @@ const named = (name: string, content: Segment): Segment => ({
   read: (start, end, signal) => content.read(start, end, signal),
 });
 
-function check(entry: TarEntry, names: Names): void {
+function check(entry: TarEntry, names: Names, links: TarOptions["links"]): void {
   const problem =
     pathProblem(entry.path) ??
-    (entry.type === "symlink" ? targetProblem(entry.path, entry.target) : undefined) ??
+    (entry.type === "symlink" ? targetProblem(entry.path, entry.target, links) : undefined) ??
     names.admit(entry.path, entry.type);
   if (problem !== undefined) {
     throw new RejectedError("ARCHIVE_INVALID", `Cannot archive ${quoted(entry.path)}: ${problem}`);
@@ -77,7 +84,7 @@ function headersOf(entry: TarEntry, mtime: number): Uint8Array[] {
   const path = Buffer.from(entry.type === "directory" ? `${entry.path}/` : entry.path);
   const target = Buffer.from(entry.type === "symlink" ? entry.target : "");
   const size = entry.type === "file" ? entry.content.size : 0;
-  const mode = entry.type === "symlink" ? defaultModes.symlink : (entry.mode ?? defaultModes[entry.type]);
+  const mode = entry.mode ?? defaultModes[entry.type];
   const gnu = splitAt(path) === -1 || target.byteLength > shortPath || Math.max(size, mtime) > largestOctal;
   return [
     ...(target.byteLength > shortPath ? [longText(flags.longTarget, target)] : []),

@@ -1,8 +1,16 @@
 import { bytesSegment, gzipStored, hashing, late, type Segment, type TarEntry, tar } from "../archive/index.ts";
 import { fileName } from "../helm/index.ts";
-import { type Descriptor, digestOf, formatPlatform, hexOf, type Source } from "../oci/index.ts";
+import {
+  contentSegment,
+  type Descriptor,
+  digestOf,
+  formatPlatform,
+  hexOf,
+  imageArchive,
+  parseReference,
+  type Source,
+} from "../oci/index.ts";
 import { readObject, type Store } from "../store/index.ts";
-import { imageArchive } from "./image-archive.ts";
 import { type BundlePlan, type BundleSources, type PlannedImage, planBundle } from "./plan.ts";
 import type { Release } from "./release.ts";
 
@@ -90,12 +98,8 @@ async function readBuildRecord(store: Store, key: string, signal: AbortSignal): 
  */
 function bundleTar(plan: BundlePlan, billOfMaterials: Uint8Array, meter: { moved: number }): Segment {
   const blob = (source: Source, descriptor: Descriptor): Segment => metered(source, descriptor, meter);
-  const images = hashing(
-    imageArchive(plan, (digest) => {
-      const { source, descriptor } = plan.blobs.get(digest)!;
-      return blob(source, descriptor);
-    }),
-  );
+  const named = plan.images.map((planned) => ({ ...planned, reference: parseReference(planned.image) }));
+  const images = hashing(imageArchive(named, blob));
   const list = Buffer.from(plan.images.map(({ image }) => `${image}\n`).join(""));
   const files: readonly { path: string; content: Segment; sha256: (signal?: AbortSignal) => Promise<string> }[] = [
     ...[["bundle.json", billOfMaterials] as const, ["images.list", list] as const].map(([path, bytes]) => ({
@@ -129,18 +133,19 @@ function bundleTar(plan: BundlePlan, billOfMaterials: Uint8Array, meter: { moved
   return tar(entries);
 }
 
-/** Content of a registry as a segment. Whole reads are verified by the source; what is read is counted. */
-const metered = (source: Source, descriptor: Descriptor, meter: { moved: number }): Segment => ({
-  size: descriptor.size,
-  async *read(start, end, signal) {
-    const whole = start === 0 && end === descriptor.size;
-    const options = whole ? { signal } : { start, end: end - 1, signal };
-    for await (const chunk of await source.open(descriptor, options)) {
-      meter.moved += chunk.byteLength;
-      yield chunk;
-    }
-  },
-});
+/** Content of a registry as a segment, which counts what is read of it. */
+function metered(source: Source, descriptor: Descriptor, meter: { moved: number }): Segment {
+  const content = contentSegment(source, descriptor);
+  return {
+    size: content.size,
+    async *read(start, end, signal) {
+      for await (const chunk of content.read(start, end, signal)) {
+        meter.moved += chunk.byteLength;
+        yield chunk;
+      }
+    },
+  };
+}
 
 /** bundle.json: what is in the bundle, where it came from, and nothing that changes from run to run. */
 function describeBundle({ release, charts, images, blobs }: BundlePlan): Uint8Array {

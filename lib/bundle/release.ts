@@ -1,5 +1,5 @@
 import { type Document, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 
 const name = z

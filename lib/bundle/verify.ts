@@ -1,10 +1,9 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
-import { z } from "zod";
+import * as z from "zod";
 import { inflated, readTar } from "../archive/index.ts";
 import { StowageError } from "../errors.ts";
-import type { Bytes } from "../oci/index.ts";
-import { ArchiveCheck, parseJson } from "./archive-check.ts";
+import { ArchiveCheck, type Bytes, observed } from "../oci/index.ts";
 
 export interface Verification {
   readonly ok: boolean;
@@ -64,7 +63,7 @@ class BundleCheck {
     this.#root ??= root;
     if (root !== this.#root || inside === "") this.problems.push(`${path} lies outside the directory ${this.#root}`);
     const hash = createHash("sha256");
-    const passing = hashed(body, hash);
+    const passing = observed(body, hash);
     if (inside === "images.tar") {
       for await (const entry of readTar(passing, limits)) if (entry.type === "file") await this.#archive.take(entry);
     } else if (TEXTS.includes(inside) && size <= MAX_TEXT) this.#texts.set(inside, await buffer(passing));
@@ -124,9 +123,10 @@ const billSchema = z.object({
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   new Set(a).size === new Set(b).size && new Set(a).isSubsetOf(new Set(b));
 
-async function* hashed(bytes: Bytes, hash: Hash): Bytes {
-  for await (const chunk of bytes) {
-    hash.update(chunk);
-    yield chunk;
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
   }
 }

@@ -25,7 +25,13 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
     load: async () => (await import("./images.ts")).images,
   },
   copy: {
-    usage: "copy SRC DST [--platform P]… [--config FILE]",
+    usage:
+      "copy SRC DST [--platform P]… [--dry-run] [--config FILE]\n" +
+      "       SRC and DST: docker://REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],\n" +
+      "       registry-tree:DIR/REPO:TAG\n" +
+      "       stowage copy --list FILE|DIR… --from HOST --to HOST [--rename OLD=NEW]… [--project NAME]… [--platform P]…\n" +
+      "       [--rewrite-index] [--recheck] [--report DIR] [--dry-run] [--config FILE]\n" +
+      "       stowage copy --list FILE|DIR… --references [--from HOST] --to HOST …: lists as `stowage images` prints them",
     load: async () => (await import("./copy.ts")).copyVerb,
   },
   index: {

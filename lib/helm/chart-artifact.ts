@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import {
   type Bytes,

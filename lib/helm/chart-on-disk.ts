@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { inflated, readTar } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 

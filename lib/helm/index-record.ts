@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Digest } from "../oci/index.ts";
 import { type Reader, readJson, type Store } from "../store/index.ts";
 import type { ChartArtifact, ChartMetadata } from "./chart-artifact.ts";

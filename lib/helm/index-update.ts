@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import { type Digest, digestOf, isTag, type Registries } from "../oci/index.ts";
 import { type Reader, readJson, type Store } from "../store/index.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { StowageError } from "../errors.ts";
 import { type ChartArtifact, type ChartOnDisk, openChart, type Renderer, type RenderOptions } from "../helm/index.ts";
 import { digestOf, hexOf, type Source } from "../oci/index.ts";

@@ -1,5 +1,5 @@
 import { RejectedError } from "../errors.ts";
-import { formatReference, isHost, parseReference, type Reference } from "../oci/index.ts";
+import { isHost, parseReference, type Reference } from "../oci/index.ts";
 
 /**
  * How the lines of a list spell images. Nothing in a list says so, and guessing would turn `release/lantern:v1` into an
@@ -19,6 +19,11 @@ export interface ListRules {
 /** An image as a list names it. Without host when the list has the form `project`. */
 export type ListedImage = Omit<Reference, "registry"> & Partial<Pick<Reference, "registry">>;
 
+/** The longest line that can hold an image has about 700. */
+export const MAX_LINE_BYTES = 1024;
+/** How many images the lists of one run may name: all of them are in memory at once. */
+export const MAX_IMAGES = 50_000;
+
 /**
  * What may be wrong with a line or a file (spec ST-1, OEM-T1). An error refuses all lists of a run; what a warning tells
  * of was repaired.
@@ -30,23 +35,23 @@ export const listDefects = {
   "byte-order-mark": { severity: "warning", meaning: "begins with a byte order mark" },
   "missing-final-newline": { severity: "warning", meaning: "is the last line and has no line break" },
   duplicate: { severity: "warning", meaning: "is in the lists more than once" },
-  "no-images": { severity: "warning", meaning: "the list names no image" },
-  empty: { severity: "error", meaning: "no list names any image" },
+  "no-images": { severity: "warning", meaning: "names no image" },
+  empty: { severity: "error", meaning: "leaves the run without any image" },
   "stray-quote": { severity: "error", meaning: "holds a quotation mark" },
   "inner-blank": { severity: "error", meaning: "holds a blank" },
   "control-character": { severity: "error", meaning: "holds a control character" },
   "not-ascii": { severity: "error", meaning: "holds a character outside ASCII, perhaps one that only looks right" },
   "not-utf8": { severity: "error", meaning: "is not UTF-8" },
-  "too-long": { severity: "error", meaning: "is longer than 1024 bytes" },
+  "too-long": { severity: "error", meaning: `is longer than ${MAX_LINE_BYTES} bytes` },
   "slash-for-colon": { severity: "error", meaning: "has no tag, but a slash where its colon may belong" },
   "no-tag": { severity: "error", meaning: "has no tag" },
   "no-project": { severity: "error", meaning: "has no project" },
-  "no-host": { severity: "error", meaning: "has no host" },
+  "no-host": { severity: "error", meaning: "has no host, which references in full have" },
   "host-in-list": { severity: "error", meaning: "has a host, which a list of this form does not hold" },
   "unknown-project": { severity: "error", meaning: "belongs to a project that is not allowed" },
   "same-name": { severity: "error", meaning: "would have the same name at the target as another image of the lists" },
   "not-a-reference": { severity: "error", meaning: "is not an image reference" },
-  "too-many-images": { severity: "error", meaning: "is more than the 50000th image" },
+  "too-many-images": { severity: "error", meaning: `is one image more than ${MAX_IMAGES}` },
 } as const satisfies Record<string, { readonly severity: "warning" | "error"; readonly meaning: string }>;
 
 export type DefectName = keyof typeof listDefects;
@@ -57,7 +62,7 @@ export type Judgement = { readonly image: ListedImage } | { readonly defect: Def
 /** Quotation marks, straight and typographic. */
 const QUOTES = /['"`\u2018-\u201f\u00ab\u00bb]/u;
 /** `7.1-apache`, `v1`: what stands behind the last slash looks like a tag. */
-const VERSION = /^v?\d+(?:[._-][^/]*)?$/i;
+const VERSION = /^v?\d+(?:[._-][^/:@]*)?$/i;
 /** Stands in for the host that lines of the form `project` do not have. */
 const ANY_HOST = "host.invalid";
 
@@ -122,14 +127,8 @@ export function proposeLine(text: string, rules: ListRules): string | undefined 
   const host = rules.form === "project" ? hostOf(guess, rules) : undefined;
   if (host !== undefined) guess = guess.slice(host.length + 1);
   if (hasSlashForColon(guess)) guess = guess.replace(/\/([^/]*)$/, ":$1");
-  const path = /^[^:@]*(?::\d+\/[^:@]*)?/.exec(guess)?.[0] ?? "";
-  guess = path.toLowerCase() + guess.slice(path.length);
-  let judged = judgeLine(guess, rules);
-  if ("defect" in judged && judged.defect === "no-host") {
-    guess = formatReference(parseReference(guess));
-    judged = judgeLine(guess, rules);
-  }
-  return "image" in judged && guess !== text ? guess : undefined;
+  guess = guess.replace(/^(?:.*\/)?[^:@]*/, (name) => name.toLowerCase());
+  return guess !== text && "image" in judgeLine(guess, rules) ? guess : undefined;
 }
 
 /** The name an image gets wherever it is mirrored to: two images cannot have the same. */

@@ -3,8 +3,9 @@ import { pipeline } from "node:stream";
 import { createGzip } from "node:zlib";
 import type { Bytes } from "./content.ts";
 import { type Digest, mediaTypes } from "./descriptor.ts";
-import { arrange, type FileEntry, tarOf } from "./layer-tar.ts";
+import { type FileEntry, layerTar } from "./layer-tar.ts";
 import type { Content } from "./memory.ts";
+import { observed } from "./verify.ts";
 
 /** A layer and the digest of its uncompressed tar. */
 export interface Layer extends Content {
@@ -27,26 +28,19 @@ export interface LayerOptions {
  */
 export async function buildLayer(files: Iterable<FileEntry>, options: LayerOptions = {}): Promise<Layer> {
   const { level = 6, signal } = options;
-  const entries = arrange(files);
+  const tar = await layerTar(files);
   const diffId = createHash("sha256");
   const digest = createHash("sha256");
   let size = 0;
-  for await (const chunk of gzipped(observed(tarOf(entries, signal), diffId), level)) {
+  for await (const chunk of gzipped(observed(tar.read(0, tar.size, signal), diffId), level)) {
     digest.update(chunk);
     size += chunk.byteLength;
   }
   return {
     descriptor: { mediaType: mediaTypes.ociLayerGzip, digest: `sha256:${digest.digest("hex")}`, size },
     diffId: `sha256:${diffId.digest("hex")}`,
-    bytes: (signal) => gzipped(tarOf(entries, signal), level),
+    bytes: (signal) => gzipped(tar.read(0, tar.size, signal), level),
   };
-}
-
-async function* observed(bytes: Bytes, hash: { update(chunk: Uint8Array): unknown }): Bytes {
-  for await (const chunk of bytes) {
-    hash.update(chunk);
-    yield chunk;
-  }
 }
 
 /** Where a gzip header says which operating system made it, and what says that it is unknown: RFC 1952 section 2.3.1. */

@@ -22,6 +22,13 @@ export interface Source {
   readonly name: string;
 
   /**
+   * What it keeps its content together with. Repositories of one `place` (a registry, a storage tree) can take content
+   * from each other without moving bytes: see {@linkcode PutOptions.from}. Whoever opens the same repository twice gets
+   * the same two texts. Absent: it shares with nobody.
+   */
+  readonly shared?: { readonly place: string; readonly repository: string };
+
+  /**
    * @param reference a tag or a digest
    * @throws RejectedError CONTENT_UNKNOWN when there is no such tag or manifest
    */
@@ -37,15 +44,34 @@ export interface Source {
 
   /** The tags, in no particular order. */
   tags(signal?: AbortSignal): AsyncIterable<string>;
+
+  /**
+   * The manifests whose `subject` is the given one: signatures, attestations, SBOMs. The subject itself need not be there.
+   * Absent: the place cannot tell, and there are none.
+   */
+  referrers?(subject: Digest, options?: ReferrersOptions): AsyncIterable<Descriptor>;
+}
+
+export interface ReferrersOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** All tags of the place, or all that begin with `sha256-`, where the caller has them: it can save a request. */
+  readonly tags?: ReadonlySet<string> | undefined;
 }
 
 export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Where else the same place may already hold the blob (a repository name on the same registry); a target that can
-   * mount takes it from there without moving bytes.
+   * mount takes it from there without moving bytes, before it looks whether it holds the blob itself.
    */
   readonly from?: string | undefined;
+  /** The caller has just asked {@linkcode Target.has}, and it is not there: it need not be looked for again. */
+  readonly absent?: boolean | undefined;
+  /**
+   * `bytes` check themselves: they are a whole read of a {@linkcode Source}, of this very descriptor. The target need not
+   * hash them again. It still shows nothing before they have come to their end.
+   */
+  readonly verified?: boolean | undefined;
 }
 
 /** A Source that also takes content. */
@@ -55,7 +81,8 @@ export interface Target extends Source {
   /**
    * Take content. `bytes` is opened only when the target really needs it, and may be opened again after a failed
    * attempt. What arrives is verified before it becomes visible; content that is there already is left alone.
-   * Children first: a target may refuse a manifest whose parts it does not hold.
+   * Children first: a target may refuse a manifest whose parts it does not hold. A target that knows referrers finds a
+   * manifest that has a subject by {@linkcode Source.referrers} from now on.
    *
    * @returns how the content came to be there
    * @throws RejectedError CONTENT_MISMATCH

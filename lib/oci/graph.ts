@@ -1,8 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import { concurrently } from "./concurrently.ts";
 import type { Source, Target } from "./content.ts";
 import { type Descriptor, type Digest, isIndex, isManifest, mediaTypes, type Platform } from "./descriptor.ts";
+import { rewriteIndex } from "./index-rewrite.ts";
 import { childrenOf, type Manifest, readAll, readManifest } from "./manifest.ts";
 import { formatPlatform, isPlatform, parsePlatform } from "./platform.ts";
 
@@ -19,22 +20,31 @@ export interface ReadManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
   readonly manifest: Manifest;
+  /** An index that names images which are left out, since nobody wants their platforms. */
+  readonly sparse?: boolean;
 }
 
 /** What belongs to an image or index, each part once. */
 export interface Graph {
+  /** What all this belongs to: what was asked for, or the index that was rewritten from it. */
+  readonly root: Descriptor;
   /** Children before parents. */
   readonly manifests: readonly ReadManifest[];
   /** Everything else: configs, layers. */
   readonly blobs: readonly Descriptor[];
+  /** Manifests that were left out because `except` holds them. */
+  readonly held: readonly Descriptor[];
 }
 
 export interface GraphOptions {
   /**
    * Which images of an index to take: `linux/amd64`, `linux/arm/v7`; every variant where none is named. The index itself
-   * stays as it is. What has no platform (charts, other artifacts) is for all of them.
+   * stays as it is. What has no platform (charts, other artifacts) is for all of them, and what an index says about an
+   * image comes with the image.
    */
   readonly platforms?: readonly string[] | undefined;
+  /** Give each index that names images which are not taken a form without them, with a digest of its own. */
+  readonly rewrite?: boolean | undefined;
   /**
    * Leave out what this place holds. An image that is there is there with its parts; an index may be there without some
    * of its images, so these are looked for one by one.
@@ -44,7 +54,7 @@ export interface GraphOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-type Holder = Source & Pick<Target, "has">;
+type Holder = Pick<Target, "name" | "open" | "has">;
 
 /**
  * Read the manifests below a descriptor and list what they name.
@@ -53,9 +63,9 @@ type Holder = Source & Pick<Target, "has">;
  *   when there is no image for any of `platforms`; and whatever the places throw
  */
 export async function readGraph(source: Source, root: Descriptor, options: GraphOptions = {}): Promise<Graph> {
-  const { concurrency = 4, signal } = options;
+  const { except, rewrite = false, concurrency = 4, signal } = options;
   if (!isManifest(root.mediaType)) refuse(source.name, root.digest, `it is ${root.mediaType}, neither image nor index`);
-  const reader: Reader = { source, except: options.except, wanted: options.platforms?.map(parsePlatform) };
+  const reader: Reader = { source, except, rewrite, wanted: options.platforms?.map(parsePlatform) };
   const nodes = new Map<Digest, Node>();
   const blobs = new Map<Digest, Descriptor>();
   const claim = claims(source.name);
@@ -78,18 +88,40 @@ export async function readGraph(source: Source, root: Descriptor, options: Graph
     level = [...below.values()];
   }
   if (reader.wanted !== undefined) requireOne(source.name, root, reader.wanted, [...nodes.values()]);
-  const manifests = childrenFirst(source.name, root.digest, nodes).flatMap(({ read }) => (read ? [read] : []));
-  return { manifests, blobs: [...blobs.values()] };
+  const ordered = childrenFirst(source.name, root.digest, nodes);
+  const held = ordered.flatMap(({ isHeld, descriptor }) => (isHeld ? [descriptor] : []));
+  const manifests = ordered.flatMap(({ read }) => (read ? [read] : []));
+  const graph = { root, manifests, blobs: [...blobs.values()], held };
+  return rewrite ? rewritten(graph, except, signal) : graph;
+}
+
+/** The same, with only what is there in its indexes. */
+async function rewritten(graph: Graph, except: Holder | undefined, signal?: AbortSignal): Promise<Graph> {
+  const now = new Map([...graph.held, ...graph.blobs].map((part) => [part.digest, part]));
+  const manifests: ReadManifest[] = [];
+  const held = [...graph.held];
+  for (const read of graph.manifests) {
+    const fresh = rewriteIndex(read, ({ digest }) => now.get(digest));
+    const { kind } = fresh.manifest;
+    if (kind === "index" && fresh !== read && fresh.manifest.manifests.length === 0) continue;
+    now.set(read.descriptor.digest, fresh.descriptor);
+    // an index was not looked for, since nobody knew what it would be; an image was
+    if (kind === "index" && (await except?.has(fresh.descriptor, signal))) held.push(fresh.descriptor);
+    else manifests.push(fresh);
+  }
+  return { ...graph, root: now.get(graph.root.digest)!, manifests, held };
 }
 
 interface Reader {
   readonly source: Source;
   readonly except: Holder | undefined;
+  readonly rewrite: boolean;
   readonly wanted: readonly Platform[] | undefined;
 }
 
 interface Node {
   readonly descriptor: Descriptor;
+  readonly isHeld?: boolean;
   /** Absent for what is left out. */
   readonly read?: ReadManifest;
   /** What must be looked at next: all its parts, or those of the wanted platforms. */
@@ -99,16 +131,17 @@ interface Node {
 }
 
 async function readNode(
-  { source, except, wanted }: Reader,
+  { source, except, rewrite, wanted }: Reader,
   descriptor: Descriptor,
   signal: AbortSignal,
 ): Promise<Node> {
   const nothing: Node = { descriptor, parts: [], unwanted: [] };
-  const held = except !== undefined && (await except.has(descriptor, signal)) ? except : undefined;
   const isImage = !isIndex(descriptor.mediaType);
+  const look = except !== undefined && (isImage || !rewrite);
+  const held = look && (await except.has(descriptor, signal)) ? except : undefined;
   // an index says what its images are for; an image that comes alone only says so in its config
   const unsure = isImage && wanted !== undefined && descriptor.platform === undefined;
-  if (held && isImage && !unsure) return nothing;
+  if (held && isImage && !unsure) return { ...nothing, isHeld: true };
 
   const place = held ?? source;
   const { bytes, manifest } = await readManifest(place, descriptor, signal);
@@ -117,26 +150,38 @@ async function readNode(
   if (manifest.kind === "image") {
     const platform = unsure ? await platformOf(place, manifest.config, signal) : undefined;
     if (!isWanted(platform)) return { ...nothing, unwanted: [platform!] };
-    if (held) return nothing;
+    if (held) return { ...nothing, isHeld: true };
   }
   const children = childrenOf(manifest).filter(({ mediaType }) => !isForeign(mediaType));
-  const unwanted = children.flatMap(({ platform }) => (platform && !isWanted(platform) ? [platform] : []));
-  const parts = children.filter(({ platform }) => isWanted(platform));
-  return { descriptor, parts, unwanted, ...(held ? {} : { read: { descriptor, bytes, manifest } }) };
+  const chosen = new Set<string>(children.filter(({ platform }) => isWanted(platform)).map(({ digest }) => digest));
+  const parts = children.filter((child) => chosen.has(child.digest) || chosen.has(statementOf(child)));
+  const unwanted = children.flatMap((child) => (child.platform && !parts.includes(child) ? [child.platform] : []));
+  if (held) return { descriptor, isHeld: true, parts, unwanted };
+  return { descriptor, parts, unwanted, read: { descriptor, bytes, manifest, sparse: parts.length < children.length } };
 }
+
+/**
+ * The image that a manifest beside it says something about: BuildKit keeps attestations so, for the platform
+ * "unknown/unknown" (https://docs.docker.com/build/metadata/attestations/attestation-storage/).
+ */
+const statementOf = ({ annotations }: Descriptor): string => annotations?.["vnd.docker.reference.digest"] ?? "";
 
 /**
  * Layers that must be fetched from where their manifest says; registries take a manifest without them.
  * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers
  */
-const isForeign = (mediaType: string): boolean =>
+export const isForeign = (mediaType: string): boolean =>
   mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.tar") ||
   mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.diff.tar");
 
 const configSchema = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
 
 /** @returns undefined for what is no image for one platform */
-async function platformOf(place: Source, config: Descriptor, signal: AbortSignal): Promise<Platform | undefined> {
+async function platformOf(
+  place: Pick<Source, "name" | "open">,
+  config: Descriptor,
+  signal: AbortSignal,
+): Promise<Platform | undefined> {
   if (config.mediaType !== mediaTypes.ociConfig && config.mediaType !== mediaTypes.dockerConfig) return undefined;
   const bytes = await readAll(place, config, MAX_CONFIG_BYTES, signal);
   let json: unknown;

@@ -1,8 +1,9 @@
 export { openImageArchive } from "./archive.ts";
+export { ArchiveCheck } from "./archive-check.ts";
 export * from "./build.ts";
 export { concurrently } from "./concurrently.ts";
 export type { Bytes, OpenOptions, PutOptions, Source, Target } from "./content.ts";
-export { type CopyOptions, type CopyResult, copy } from "./copy.ts";
+export { copy } from "./copy.ts";
 export {
   type Descriptor,
   type Digest,
@@ -16,7 +17,11 @@ export {
   type Platform,
   parseDigest,
 } from "./descriptor.ts";
+export { type Destination, openDestination, rehearseDestination } from "./destination.ts";
+export { openDockerArchive } from "./docker-archive.ts";
+export { dryRun } from "./dry-run.ts";
 export { type Graph, type GraphOptions, readGraph } from "./graph.ts";
+export { type ArchivedImage, contentSegment, imageArchive } from "./image-archive.ts";
 export { openLayout } from "./layout.ts";
 export {
   childrenOf,
@@ -28,14 +33,7 @@ export {
   readAll,
   readManifest,
 } from "./manifest.ts";
-export {
-  type OpenedSource,
-  type OpenedTarget,
-  openSourcePlace,
-  openTargetPlace,
-  type Place,
-  parsePlace,
-} from "./places.ts";
+export { type Place, parsePlace } from "./places.ts";
 export { formatPlatform } from "./platform.ts";
 export {
   formatReference,
@@ -48,5 +46,17 @@ export {
 } from "./reference.ts";
 export type { Registries } from "./registries.ts";
 export { openRegistries, type RegistrySettings } from "./registry/registries.ts";
+export { type Sleep, sleepFor } from "./registry/retry.ts";
 export { createRegistryHandler, type RegistryChange, registryServerOptions } from "./server/registry-handler.ts";
+export { type OpenedSource, openSourcePlace } from "./source-place.ts";
+export {
+  type BlobEvent,
+  type CopyOptions,
+  type CopyResult,
+  createTransfer,
+  type Progress,
+  type Transfer,
+  type TransferOptions,
+} from "./transfer.ts";
 export { openTree, type Tree } from "./tree.ts";
+export { observed } from "./verify.ts";

@@ -1,7 +1,7 @@
+import { bytesSegment, pathProblem, type Segment, type TarEntry, tar, targetProblem } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 import type { Bytes } from "./content.ts";
-import { openRegular, readRange } from "./disk.ts";
-import { BLOCK, encodeHeader, type HeaderFields, MAX_NAME_BYTES, MAX_NUMBER } from "./tar-header.ts";
+import { kindOf, openRegular, readRange } from "./disk.ts";
 
 interface EntryBase {
   /** Relative, with `/`; what it lies in is made when it is not given. */
@@ -20,13 +20,21 @@ export type FileEntry =
   | (EntryBase & { readonly directory: true });
 
 /**
- * Check entries and put them in order: by path, so that the order they were given in does not matter; directories before
- * what they hold, and none missing.
+ * The tar of a layer, owned by root: the same bytes for the same entries, in whatever order they are given. Directories
+ * that are missing are added. Files on disk are looked at now and read when the tar is.
  *
  * @throws RejectedError IMAGE_INVALID for a path that leads out of the layer, is given twice, lies in something that is
- *   no directory, or means a deletion; and for times and modes that are none
+ *   no directory, or means a deletion; for times and modes that are none; for a file that is not there or no regular
+ *   file (links are not followed)
  */
-export function arrange(files: Iterable<FileEntry>): readonly FileEntry[] {
+export async function layerTar(files: Iterable<FileEntry>): Promise<Segment> {
+  const entries: TarEntry[] = [];
+  for (const entry of arranged(files)) entries.push(await tarEntry(entry));
+  return tar(entries, { links: "anywhere" });
+}
+
+/** In order of their paths: directories come before what they hold. */
+function arranged(files: Iterable<FileEntry>): readonly FileEntry[] {
   const entries = new Map<string, FileEntry>();
   for (const entry of files) {
     check(entry);
@@ -43,96 +51,48 @@ export function arrange(files: Iterable<FileEntry>): readonly FileEntry[] {
   return [...entries.values()].sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 
+/** One more than the seconds that eleven octal digits hold, which every reader of tars understands. */
+const END_OF_TIME = 8 ** 11;
+
 function check(entry: FileEntry): void {
   const { path, mode = 0, mtime = 0 } = entry;
-  const segments = path.split("/");
-  if (path.includes("\0") || path.length > 4096) refuse(path, "it is no path");
-  if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) {
-    refuse(path, 'it is absolute, or holds an empty name, "." or ".."');
-  }
+  // what a link points to is found inside the container
+  const problem = pathProblem(path) ?? ("link" in entry ? targetProblem(path, entry.link, "anywhere") : undefined);
+  if (problem !== undefined) refuse(path, problem);
   // https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts
-  if (segments.some((segment) => segment.startsWith(".wh."))) refuse(path, "names with .wh. mean deletions in a layer");
+  if (/(^|\/)\.wh\./.test(path)) refuse(path, "names with .wh. mean deletions in a layer");
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o7777) refuse(path, `${mode} is no mode`);
-  if (!Number.isInteger(mtime) || mtime < 0 || mtime >= MAX_NUMBER) refuse(path, `${mtime} is no time in seconds`);
-  if ("link" in entry && (entry.link === "" || entry.link.includes("\0"))) refuse(path, "its link leads nowhere");
+  if (!Number.isInteger(mtime) || mtime < 0 || mtime >= END_OF_TIME) refuse(path, `${mtime} is no time in seconds`);
 }
 
-/**
- * The tar of arranged entries: the same bytes for the same entries. Files are read as their turn comes.
- *
- * @throws RejectedError IMAGE_INVALID for a file that is not there or no regular file (links are not followed)
- */
-export async function* tarOf(entries: readonly FileEntry[], signal?: AbortSignal): Bytes {
-  for (const entry of entries) {
-    signal?.throwIfAborted();
-    const { path, mtime = 0 } = entry;
-    if ("directory" in entry) {
-      yield* header({ name: `${path}/`, type: "5", mode: entry.mode ?? 0o755, size: 0, mtime });
-    } else if ("link" in entry) {
-      yield* header({ name: path, type: "2", mode: entry.mode ?? 0o777, size: 0, mtime, linkname: entry.link });
-    } else {
-      yield* fileOf(entry, signal);
-    }
-  }
-  yield Buffer.alloc(2 * BLOCK);
+async function tarEntry(entry: FileEntry): Promise<TarEntry> {
+  const { path, mode, mtime } = entry;
+  if ("directory" in entry) return { type: "directory", path, mode, mtime };
+  if ("link" in entry) return { type: "symlink", path, mode, mtime, target: entry.link };
+  const content = "file" in entry ? await fileOnDisk(entry) : bytesSegment(bytesOf(entry.content));
+  return { type: "file", path, mode, mtime, content };
 }
 
-async function* fileOf(
-  entry: Extract<FileEntry, { content: unknown } | { file: string }>,
-  signal?: AbortSignal,
-): Bytes {
-  const fields = { name: entry.path, type: "0", mode: entry.mode ?? 0o644, mtime: entry.mtime ?? 0 };
-  if ("content" in entry) {
-    const content = Buffer.from(entry.content);
-    yield* header({ ...fields, size: content.byteLength });
-    yield content;
-    yield padding(content.byteLength);
-    return;
-  }
-  const opened = await openRegular(entry.file);
-  if (typeof opened === "string") return refuse(entry.path, `"${entry.file}" is ${opened}`);
-  try {
-    yield* header({ ...fields, size: opened.size });
-    yield* readRange(opened.file, 0, opened.size, signal);
-    yield padding(opened.size);
-  } finally {
-    await opened.file.close();
-  }
+const bytesOf = (content: Uint8Array | string): Uint8Array =>
+  typeof content === "string" ? Buffer.from(content) : content;
+
+/** A file with the size it has now. It is open only while it is read. */
+async function fileOnDisk({ path, file }: { readonly path: string; readonly file: string }): Promise<Segment> {
+  const size = await kindOf(file);
+  if (typeof size !== "number") return refuse(path, `"${file}" is ${size === "directory" ? "a directory" : size}`);
+  return {
+    size,
+    async *read(start, end, signal): Bytes {
+      const opened = await openRegular(file);
+      if (typeof opened === "string") return refuse(path, `"${file}" is ${opened}`);
+      try {
+        yield* readRange(opened.file, start, end, signal);
+      } finally {
+        await opened.file.close();
+      }
+    },
+  };
 }
-
-/** A header, and before it a pax header with what does not fit: POSIX.1-2017, pax, "pax Interchange Format". */
-function* header(fields: HeaderFields): Iterable<Uint8Array> {
-  const { name, linkname = "", size } = fields;
-  const records = Buffer.from(
-    [
-      ...(fits(linkname) ? [] : [paxRecord("linkpath", linkname)]),
-      ...(fits(name) ? [] : [paxRecord("path", name)]),
-      ...(size < MAX_NUMBER ? [] : [paxRecord("size", String(size))]),
-    ].join(""),
-  );
-  if (records.byteLength > 0) {
-    yield encodeHeader({ name: "pax", type: "x", mode: 0o644, size: records.byteLength, mtime: 0 });
-    yield records;
-    yield padding(records.byteLength);
-  }
-  const short = { name: shortened(name), linkname: shortened(linkname), size: size < MAX_NUMBER ? size : 0 };
-  yield encodeHeader({ ...fields, ...short });
-}
-
-const isPlain = (text: string): boolean => /^[\x20-\x7e]*$/.test(text);
-const fits = (text: string): boolean => text.length <= MAX_NAME_BYTES && isPlain(text);
-const shortened = (text: string): string =>
-  fits(text) ? text : text.replaceAll(/[^\x20-\x7e]/gu, "_").slice(0, MAX_NAME_BYTES);
-
-/** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
-function paxRecord(key: string, value: string): string {
-  const rest = Buffer.byteLength(` ${key}=${value}\n`);
-  let length = rest;
-  while (length !== rest + String(length).length) length = rest + String(length).length;
-  return `${length} ${key}=${value}\n`;
-}
-
-const padding = (size: number): Uint8Array => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 
 function refuse(path: string, why: string): never {
   throw new RejectedError("IMAGE_INVALID", `Cannot put "${path.slice(0, 200)}" into a layer: ${why}`);

@@ -1,13 +1,23 @@
 import { RejectedError } from "../errors.ts";
 import type { Bytes, Source } from "./content.ts";
-import { type Descriptor, type Digest, isDigest, mediaTypes } from "./descriptor.ts";
+import { type Descriptor, type Digest, hexOf, isDigest, mediaTypes } from "./descriptor.ts";
+import { layoutReferrers } from "./layout-referrers.ts";
 import { type ImageIndex, MAX_MANIFEST_BYTES, parseManifest, sniffMediaType } from "./manifest.ts";
+import { isAttachmentTag } from "./referrers.ts";
 import { verified } from "./verify.ts";
 
 /** The tag: https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md */
 export const REF_NAME = "org.opencontainers.image.ref.name";
 /** The full name, beside it: https://github.com/containerd/containerd/blob/v1.7.0/images/annotations.go */
-const FULL_NAME = "io.containerd.image.name";
+export const FULL_NAME = "io.containerd.image.name";
+
+/** Names a layout keeps: tags, and whole references, as images of several repositories in one layout need them. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@+/-]{0,511}$/;
+
+export const isLayoutName = (text: string): boolean => NAME.test(text) && !isDigest(text);
+
+/** Where a blob lies in a layout. */
+export const blobPathOf = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 /** Where the files of a layout lie: a directory or an archive. */
 export interface LayoutFiles {
@@ -25,7 +35,8 @@ export interface LayoutFiles {
  * Read an OCI image layout: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  *
  * What a reference can be: a digest; a name that index.json gives to a manifest, be it the tag or the full name; or the
- * empty text for the only manifest there is. A name of several different manifests is refused (REFERENCE_INVALID).
+ * empty text for the only manifest there is besides signatures and the like. A name of several different manifests is
+ * refused (REFERENCE_INVALID).
  */
 export function layoutSource(files: LayoutFiles): Source {
   const { name } = files;
@@ -57,13 +68,15 @@ export function layoutSource(files: LayoutFiles): Source {
     }
   }
 
-  return {
+  const source: Source = {
     name,
 
     async resolve(reference, signal) {
       signal?.throwIfAborted();
       if (isDigest(reference)) return resolveDigest(reference, signal);
-      const found = (await entries()).filter((entry) => reference === "" || namesOf(entry).includes(reference));
+      const isMeant = (entry: Descriptor): boolean =>
+        reference === "" ? !namesOf(entry).some(isAttachmentTag) : namesOf(entry).includes(reference);
+      const found = (await entries()).filter(isMeant);
       const [first] = found;
       if (first === undefined) throw unknown(reference);
       if (found.some(({ digest }) => digest !== first.digest)) {
@@ -96,7 +109,18 @@ export function layoutSource(files: LayoutFiles): Source {
       signal?.throwIfAborted();
       yield* new Set((await entries()).flatMap((entry) => namesOf(entry).slice(0, 1)));
     },
+
+    async *referrers(subject, { signal } = {}) {
+      signal?.throwIfAborted();
+      const named = (await entries()).map((entry) => [entry, namesOf(entry)] as const);
+      for await (const referrer of listReferrers(subject, named, signal)) {
+        // a list may name what is not there, or not yet
+        if ((await files.sizeOf(referrer.digest)) !== undefined) yield referrer;
+      }
+    },
   };
+  const listReferrers = layoutReferrers(source);
+  return source;
 }
 
 /** What a manifest in index.json can be asked for by, the most telling name first. */
@@ -125,6 +149,9 @@ export function parseLayoutIndex(bytes: Uint8Array, layout: string): LayoutIndex
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#oci-layout-file */
 export const LAYOUT_FILE = JSON.stringify({ imageLayoutVersion: "1.0.0" });
+
+/** The index.json of a layout that holds nothing yet. */
+export const EMPTY_INDEX = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
 
 /** @throws RejectedError LAYOUT_INVALID */
 export function checkLayoutFile(bytes: Uint8Array, layout: string): void {

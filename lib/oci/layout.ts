@@ -1,11 +1,14 @@
 import { mkdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RejectedError } from "../errors.ts";
+import { streamOf } from "./bytes.ts";
 import type { Bytes, Target } from "./content.ts";
-import { type Descriptor, type Digest, hexOf, isDigest, mediaTypes, parseDigest } from "./descriptor.ts";
+import { type Descriptor, type Digest, hexOf, isDigest, isManifest, parseDigest } from "./descriptor.ts";
 import { flushDirectory, kindOf, linkUnlessThere, onDisk, openRegular, publish, readRange } from "./disk.ts";
 import {
   checkLayoutFile,
+  EMPTY_INDEX,
+  isLayoutName,
   LAYOUT_FILE,
   type LayoutFiles,
   layoutSource,
@@ -14,14 +17,12 @@ import {
   REF_NAME,
 } from "./layout-source.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
+import { listReferrer } from "./referrers-list.ts";
 import { Turns } from "./turns.ts";
-import { verified } from "./verify.ts";
+import { arriving } from "./verify.ts";
 
 /** Puts of one blob and rewrites of one index.json wait for each other, however often a directory is opened. */
 const turns = new Turns();
-
-/** Names a layout keeps: tags, and whole references, as images of several repositories in one layout need them. */
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:@+/-]{0,511}$/;
 
 /**
  * An OCI image layout on disk: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
@@ -91,26 +92,40 @@ function layoutTarget(root: string, name: string): Target {
     if (bytes.byteLength > MAX_MANIFEST_BYTES) throw invalid(name, "its index.json would grow beyond 4 MiB");
     // what a name leads to must be on disk before the name is
     await flushDirectory(blobs);
-    await publish(root, indexFile, async () => once(bytes), rename);
+    await publish(root, indexFile, async () => streamOf(bytes), rename);
     await flushDirectory(root);
   }
 
-  return {
+  /** The bytes of a manifest, which is listed among the referrers of its subject, if it has one. */
+  async function listed(descriptor: Descriptor, arrived: () => Promise<Bytes>, signal?: AbortSignal): Promise<Bytes> {
+    if (descriptor.size > MAX_MANIFEST_BYTES) {
+      throw new RejectedError("MANIFEST_INVALID", `Cannot take manifest ${descriptor.digest}: it is larger than 4 MiB`);
+    }
+    const bytes = Buffer.concat(await Array.fromAsync(await arrived()));
+    await listReferrer(target, descriptor, bytes, turns, signal);
+    return streamOf(bytes);
+  }
+
+  const target: Target = {
     ...source,
+    shared: { place: `oci:${root}`, repository: "" },
     has,
 
-    async put(descriptor, bytes, { signal } = {}) {
+    async put(descriptor, bytes, options = {}) {
+      const { signal } = options;
       const path = pathOf(descriptor.digest);
       const take = async () => {
         if (await has(descriptor, signal)) return "present";
-        await publish(root, path, async () => verified(await bytes(), descriptor, "its source"), rename, signal);
+        const arrived = () => arriving(bytes, descriptor, options);
+        const content = isManifest(descriptor.mediaType) ? () => listed(descriptor, arrived, signal) : arrived;
+        await publish(root, path, content, rename, signal);
         return "written";
       };
       return turns.take(path, take, signal);
     },
 
     async tag(tag, { mediaType, digest, size }, signal) {
-      if (!NAME.test(tag) || isDigest(tag)) {
+      if (!isLayoutName(tag)) {
         throw new RejectedError(
           "REFERENCE_INVALID",
           `Cannot tag ${digest} in ${name}: "${tag.slice(0, 100)}" is no tag`,
@@ -142,6 +157,7 @@ function layoutTarget(root: string, name: string): Target {
       return turns.take(indexFile, forget, signal);
     },
   };
+  return target;
 
   async function isManifestHere(digest: Digest): Promise<boolean> {
     return source.resolve(digest).then(
@@ -157,14 +173,13 @@ function layoutTarget(root: string, name: string): Target {
 /** oci-layout comes last: where it is, everything else is. Whatever is there already stays. */
 async function createLayout(directory: string, blobs: string): Promise<void> {
   await onDisk(`make "${blobs}"`, mkdir(blobs, { recursive: true }));
-  const emptyIndex = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
   for (const [file, text] of [
-    ["index.json", emptyIndex],
+    ["index.json", EMPTY_INDEX],
     ["oci-layout", LAYOUT_FILE],
   ] as const) {
     const path = join(directory, file);
     if ((await kindOf(path)) === "absent") {
-      await publish(directory, path, async () => once(Buffer.from(text)), linkUnlessThere);
+      await publish(directory, path, async () => streamOf(Buffer.from(text)), linkUnlessThere);
     }
   }
 }
@@ -178,10 +193,6 @@ async function readSmall(path: string, layout: string): Promise<Uint8Array> {
   } finally {
     await opened.file.close();
   }
-}
-
-async function* once(bytes: Uint8Array): Bytes {
-  yield bytes;
 }
 
 const invalid = (layout: string, why: string): RejectedError =>

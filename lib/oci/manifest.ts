@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import type { Bytes, Source } from "./content.ts";
 import { type Descriptor, isDigest, isIndex, isManifest, mediaTypes } from "./descriptor.ts";
@@ -104,7 +104,7 @@ export const childrenOf = (manifest: Manifest): readonly Descriptor[] =>
 
 /** @throws RejectedError MANIFEST_INVALID, CONTENT_UNKNOWN, CONTENT_MISMATCH */
 export async function readManifest(
-  source: Source,
+  source: Pick<Source, "open">,
   wanted: Descriptor,
   signal?: AbortSignal,
 ): Promise<{ readonly bytes: Uint8Array; readonly manifest: Manifest }> {
@@ -114,7 +114,7 @@ export async function readManifest(
 
 /** Whole content in memory; only for what is small by nature (manifests, configs, charts). */
 export async function readAll(
-  source: Source,
+  source: Pick<Source, "open">,
   wanted: Descriptor,
   limit: number,
   signal?: AbortSignal,

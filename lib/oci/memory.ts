@@ -1,9 +1,11 @@
 import { RejectedError } from "../errors.ts";
-import type { Bytes, OpenOptions, PutOptions, Source, Target } from "./content.ts";
+import type { Bytes, OpenOptions, PutOptions, ReferrersOptions, Source, Target } from "./content.ts";
 import { type Descriptor, type Digest, describe, isDigest, isManifest } from "./descriptor.ts";
+import { readManifest } from "./manifest.ts";
 import { isTag } from "./reference.ts";
+import { describeReferrer } from "./referrers.ts";
 import { Turns } from "./turns.ts";
-import { verified } from "./verify.ts";
+import { arriving, verified } from "./verify.ts";
 
 /** A piece of content that can be produced as often as it is asked for, the same each time. */
 export interface Content {
@@ -70,6 +72,13 @@ class Memory implements Target {
     yield* [...this.#tags.keys()];
   }
 
+  async *referrers(subject: Digest, { signal }: ReferrersOptions = {}): AsyncIterable<Descriptor> {
+    for (const { descriptor } of this.#manifests.values()) {
+      const { manifest } = await readManifest(this, descriptor, signal);
+      if (manifest.subject?.digest === subject) yield describeReferrer(descriptor, manifest);
+    }
+  }
+
   async has(descriptor: Descriptor, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
     return this.#shelf(descriptor).get(descriptor.digest)?.descriptor.size === descriptor.size;
@@ -78,12 +87,13 @@ class Memory implements Target {
   async put(
     descriptor: Descriptor,
     bytes: () => Promise<Bytes>,
-    { signal }: PutOptions = {},
+    options: PutOptions = {},
   ): Promise<"written" | "present"> {
+    const { signal } = options;
     const take = async () => {
       if (await this.has(descriptor, signal)) return "present";
       const chunks: Uint8Array[] = [];
-      for await (const chunk of verified(await bytes(), descriptor, "its source")) {
+      for await (const chunk of await arriving(bytes, descriptor, options)) {
         signal?.throwIfAborted();
         chunks.push(chunk);
       }

@@ -1,78 +1,62 @@
 import { RejectedError } from "../errors.ts";
-import type { Source, Target } from "./content.ts";
-import { parseReference, type Reference, tagOrDigest } from "./reference.ts";
-import type { Registries } from "./registries.ts";
+import { type Digest, parseDigest } from "./descriptor.ts";
+import { isTag, parseReference, type Reference } from "./reference.ts";
 
 /** Where an image may lie, as skopeo spells it: https://github.com/containers/image/blob/v5.36.0/docs/containers-transports.5.md */
-export type Place =
-  | { readonly transport: "docker"; readonly reference: Reference }
-  | { readonly transport: "oci" | "oci-archive"; readonly path: string; readonly name?: string };
+export type Place = RegistryPlace | TreePlace | LayoutPlace | ArchivePlace;
+
+export interface RegistryPlace {
+  readonly transport: "docker";
+  readonly reference: Reference;
+}
+
+/** A registry's storage on disk: stowage's own addition. */
+export interface TreePlace {
+  readonly transport: "registry-tree";
+  /** `DIR/REPO`, or `DIR//REPO` to say where one ends and the other begins. */
+  readonly path: string;
+  readonly tag?: string;
+  readonly digest?: Digest;
+}
+
+export interface LayoutPlace {
+  readonly transport: "oci";
+  readonly path: string;
+  readonly name?: string;
+}
+
+export interface ArchivePlace {
+  readonly transport: "oci-archive" | "docker-archive";
+  readonly path: string;
+  readonly name?: string;
+}
+
+const forms =
+  "docker://REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF] and registry-tree:DIR/REPO:TAG are supported";
 
 /**
- * Read `docker://REFERENCE`, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`.
+ * Read one of the forms that stowage copies from and to.
  *
- * @throws RejectedError REFERENCE_INVALID, also for transports that are not supported
+ * @throws RejectedError REFERENCE_INVALID, also for transports that are not supported; DIGEST_INVALID
  */
 export function parsePlace(text: string): Place {
   if (text.startsWith("docker://")) {
     return { transport: "docker", reference: parseReference(text.slice("docker://".length)) };
   }
-  const [, transport, path, name] = /^(oci|oci-archive):([^:]+)(?::(.+))?$/.exec(text) ?? [];
-  if (path === undefined) {
-    throw new RejectedError(
-      "REFERENCE_INVALID",
-      `Cannot read place "${text.slice(0, 300)}": docker://REFERENCE, oci:DIR[:TAG] and oci-archive:FILE[:TAG] are supported`,
-    );
+  const [, tree, tag, digest] = /^registry-tree:([^@]+?)(?::([^:/@]+))?(?:@(.+))?$/.exec(text) ?? [];
+  if (tree !== undefined) {
+    if (tag !== undefined && !isTag(tag)) throw refused(text, `"${tag.slice(0, 200)}" is not a tag`);
+    return {
+      transport: "registry-tree",
+      path: tree,
+      ...(tag && { tag }),
+      ...(digest && { digest: parseDigest(digest) }),
+    };
   }
-  return { transport: transport as "oci" | "oci-archive", path, ...(name === undefined ? {} : { name }) };
+  const [, transport, path, name] = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/.exec(text) ?? [];
+  if (path === undefined) throw refused(text, forms);
+  return { transport: transport as "oci" | "oci-archive" | "docker-archive", path, ...(name && { name }) };
 }
 
-export interface OpenedSource extends AsyncDisposable {
-  readonly source: Source;
-  /** What to resolve in it. */
-  readonly reference: string;
-}
-
-/** Nothing is asked of a registry yet. @throws RejectedError LAYOUT_INVALID, ARCHIVE_INVALID */
-export async function openSourcePlace(place: Place, registries: Registries): Promise<OpenedSource> {
-  if (place.transport === "docker") {
-    const { registry, repository } = place.reference;
-    const source = registries.repository(registry, repository);
-    return { source, reference: tagOrDigest(place.reference), async [Symbol.asyncDispose]() {} };
-  }
-  // an empty reference means the only image there is
-  const { path, name: reference = "" } = place;
-  if (place.transport === "oci") {
-    const { openLayout } = await import("./layout.ts");
-    return { source: await openLayout(path), reference, async [Symbol.asyncDispose]() {} };
-  }
-  const { openImageArchive } = await import("./archive.ts");
-  const source = await openImageArchive(path);
-  return { source, reference, [Symbol.asyncDispose]: () => source[Symbol.asyncDispose]() };
-}
-
-export interface OpenedTarget {
-  readonly target: Target;
-  /** The tag to write; undefined: the same as at the source. */
-  readonly as?: string;
-}
-
-/** @throws RejectedError REFERENCE_INVALID for places that cannot be written */
-export async function openTargetPlace(place: Place, registries: Registries): Promise<OpenedTarget> {
-  if (place.transport === "docker") {
-    const { registry, repository, tag, digest } = place.reference;
-    if (digest !== undefined) {
-      throw new RejectedError("REFERENCE_INVALID", "Cannot copy to a digest: name a tag");
-    }
-    return { target: registries.repository(registry, repository), ...(tag === undefined ? {} : { as: tag }) };
-  }
-  if (place.transport === "oci-archive") {
-    throw new RejectedError(
-      "REFERENCE_INVALID",
-      `Cannot write oci-archive:${place.path}: archives are read only so far`,
-    );
-  }
-  const { openLayout } = await import("./layout.ts");
-  const target = await openLayout(place.path, { create: true });
-  return { target, ...(place.name === undefined ? {} : { as: place.name }) };
-}
+const refused = (text: string, why: string): RejectedError =>
+  new RejectedError("REFERENCE_INVALID", `Cannot read place "${text.slice(0, 300)}": ${why}`);

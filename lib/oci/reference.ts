@@ -65,4 +65,4 @@ export const formatReference = ({ registry, repository, tag, digest }: Reference
   `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 
 /** What a {@linkcode Source} resolves: the digest where there is one, else the tag, else `latest`. */
-export const tagOrDigest = ({ tag, digest }: Reference): string => digest ?? tag ?? "latest";
+export const tagOrDigest = ({ tag, digest }: Pick<Reference, "tag" | "digest">): string => digest ?? tag ?? "latest";

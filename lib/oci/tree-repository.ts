@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { RejectedError } from "../errors.ts";
-import type { Bytes, OpenOptions, PutOptions, Target } from "./content.ts";
+import type { Bytes, OpenOptions, PutOptions, ReferrersOptions, Target } from "./content.ts";
 import { type Descriptor, type Digest, isDigest, isManifest } from "./descriptor.ts";
-import { MAX_MANIFEST_BYTES, parseManifest, sniffMediaType } from "./manifest.ts";
+import { MAX_MANIFEST_BYTES, parseManifest, readManifest, sniffMediaType } from "./manifest.ts";
 import { isRepository, isTag } from "./reference.ts";
+import { listReferrer } from "./referrers-list.ts";
+import type { Subjects } from "./subjects.ts";
 import {
   directoriesIn,
   makeDirectory,
@@ -19,7 +21,7 @@ import {
 import { blobPath, type RepositoryPaths, repositoryPaths } from "./tree-paths.ts";
 import type { Upload, UploadPlace, Uploads } from "./tree-uploads.ts";
 import type { Turns } from "./turns.ts";
-import { verified } from "./verify.ts";
+import { arriving, verified } from "./verify.ts";
 
 /**
  * One repository of a tree.
@@ -28,6 +30,8 @@ import { verified } from "./verify.ts";
  * without its children, since archives keep the digests of indexes whose other platforms they leave out.
  */
 export interface TreeRepository extends Target {
+  referrers: NonNullable<Target["referrers"]>;
+
   /** Whether it has ever held a manifest. */
   exists(): Promise<boolean>;
 
@@ -62,6 +66,9 @@ interface Shared {
   readonly uploads: Uploads;
   /** What changes the names of one repository happens one at a time. */
   readonly turns: Turns;
+  readonly subjects: Subjects;
+  /** Whether to keep lists of referrers by tag, for registries that cannot tell them otherwise. */
+  readonly referrersTags: boolean;
 }
 
 /** @throws RejectedError REFERENCE_INVALID where `name` cannot be a repository's */
@@ -70,6 +77,7 @@ export const openTreeRepository = (shared: Shared, name: string): TreeRepository
 
 class Repository implements TreeRepository {
   readonly name: string;
+  readonly shared: NonNullable<Target["shared"]>;
   readonly #repository: string;
   readonly #root: string;
   readonly #shared: Shared;
@@ -78,6 +86,7 @@ class Repository implements TreeRepository {
 
   constructor(shared: Shared, repository: string) {
     this.name = `registry-tree:${shared.root}/${repository}`;
+    this.shared = { place: `registry-tree:${shared.root}`, repository };
     this.#repository = repository;
     this.#root = shared.root;
     this.#shared = shared;
@@ -131,6 +140,19 @@ class Repository implements TreeRepository {
     }
   }
 
+  /** The names of all manifests are read each time, which suits a registry of this size; each manifest is read once. */
+  async *referrers(subject: Digest, { signal }: ReferrersOptions = {}): AsyncIterable<Descriptor> {
+    for await (const digest of this.manifests()) {
+      signal?.throwIfAborted();
+      const read = async () => {
+        const descriptor = await this.resolve(digest, signal);
+        return { descriptor, ...(await readManifest(this, descriptor, signal)) };
+      };
+      const referrer = await this.#shared.subjects.referrer(subject, digest, read);
+      if (referrer !== undefined) yield referrer;
+    }
+  }
+
   async has(wanted: Descriptor, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
     return (await this.#size(this.#link(wanted), wanted.digest)) === wanted.size;
@@ -139,17 +161,20 @@ class Repository implements TreeRepository {
   async put(
     wanted: Descriptor,
     bytes: () => Promise<Bytes>,
-    { signal, from }: PutOptions = {},
+    options: PutOptions = {},
   ): Promise<"written" | "mounted" | "present"> {
+    const { signal, from } = options;
     if (await this.has(wanted, signal)) return "present";
     const { digest, mediaType } = wanted;
     if (isManifest(mediaType)) {
-      await this.#write(digest, [await this.#manifest(wanted, await bytes())], signal);
+      const content = await this.#manifest(wanted, await arriving(bytes, wanted, options));
+      if (this.#shared.referrersTags) await listReferrer(this, wanted, content, this.#shared.turns, signal);
+      await this.#write(digest, [content], signal);
       // distribution 2.8 finds repositories by _layers, 3.x by _manifests
       await makeDirectory(this.#root, this.#at.layers);
     } else {
       if (from !== undefined && (await this.mount(digest, from))) return "mounted";
-      await this.#write(digest, verified(await bytes(), wanted, this.name), signal);
+      await this.#write(digest, await arriving(bytes, wanted, options), signal);
     }
     await this.#makeLink(this.#link(wanted), digest);
     return "written";
@@ -239,7 +264,7 @@ class Repository implements TreeRepository {
     if (wanted.size > MAX_MANIFEST_BYTES) {
       throw new RejectedError("MANIFEST_INVALID", `Cannot take manifest ${wanted.digest}: it is larger than 4 MiB`);
     }
-    const content = await buffer(verified(bytes, wanted, this.name));
+    const content = await buffer(bytes);
     parseManifest(content, wanted.mediaType);
     if (sniffMediaType(content) !== wanted.mediaType) {
       throw new RejectedError(

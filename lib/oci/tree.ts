@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { isRepository } from "./reference.ts";
+import { Subjects } from "./subjects.ts";
 import { directoriesIn } from "./tree-files.ts";
 import { repositoriesDirectory, repositoryPaths } from "./tree-paths.ts";
 import { openTreeRepository, type TreeRepository } from "./tree-repository.ts";
@@ -23,15 +24,29 @@ export interface Tree {
   repositories(signal?: AbortSignal): AsyncIterable<string>;
 }
 
+export interface TreeOptions {
+  /**
+   * Whether a manifest with a subject is named in the list that distribution's clients look for, since distribution has no
+   * API that tells referrers. Default: false, for a registry that has one.
+   */
+  readonly referrersTags?: boolean;
+}
+
 /** Open a storage tree, which need not exist before something is put into it. */
-export function openTree(root: string): Tree {
+export function openTree(root: string, { referrersTags = false }: TreeOptions = {}): Tree {
   const home = resolve(root);
   async function* uploadDirectories() {
     for await (const { name, parts } of repositoryDirectories(home)) {
       if (parts.has("_uploads")) yield repositoryPaths(home, name).uploads;
     }
   }
-  const shared = { root: home, uploads: new Uploads(home, uploadDirectories), turns: new Turns() };
+  const shared = {
+    root: home,
+    uploads: new Uploads(home, uploadDirectories),
+    turns: new Turns(),
+    subjects: new Subjects(),
+    referrersTags,
+  };
   return {
     repository: (name) => openTreeRepository(shared, name),
     async *repositories(signal) {

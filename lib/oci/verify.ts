@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { RejectedError, TransientError } from "../errors.ts";
-import type { Bytes } from "./content.ts";
+import type { Bytes, PutOptions } from "./content.ts";
 import type { Descriptor } from "./descriptor.ts";
 
 /**
@@ -32,4 +32,22 @@ export async function* verified(bytes: Bytes, { digest, size }: Descriptor, wher
   }
   const actual = `sha256:${hash.digest("hex")}`;
   if (actual !== digest) refuse(`the bytes have digest ${actual}`);
+}
+
+/** Pass bytes on while a hash takes note of them. */
+export async function* observed(bytes: Bytes, hash: { update(chunk: Uint8Array): unknown }): Bytes {
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** The bytes that a target was given, checked by whoever has not done so yet: {@linkcode PutOptions.verified}. */
+export async function arriving(
+  bytes: () => Promise<Bytes>,
+  descriptor: Descriptor,
+  options: Pick<PutOptions, "verified">,
+): Promise<Bytes> {
+  const arrived = await bytes();
+  return options.verified ? arrived : verified(arrived, descriptor, "its source");
 }

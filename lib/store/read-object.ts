@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import { quoted } from "./keys.ts";
 import type { Reader } from "./store.ts";

@@ -200,7 +200,7 @@ test("the same entries give the same bytes, and any parts join to the whole", as
 });
 
 test("entries keep their order, and the time is the one asked for", requiring("tar"), async () => {
-  const entries = ["b", "a", "c"].map((path) => toEntry(plain("file", path)));
+  const entries = [...["b", "a", "c"].map((path) => toEntry(plain("file", path))), dated];
   const input = await contentOf(tar(entries, { mtime: 1_700_000_000 }));
   const listing = execFileSync("tar", ["--utc", "--full-time", "-tvf", "-"], { input, encoding: "utf8", env: utf8 });
   assert.deepEqual(
@@ -208,8 +208,32 @@ test("entries keep their order, and the time is the one asked for", requiring("t
       .trim()
       .split("\n")
       .map((line) => line.replace(/ +/g, " ")),
-    ["b", "a", "c"].map((path) => `-rw-r--r-- 0/0 0 2023-11-14 22:13:20 ${path}`),
+    [
+      ...["b", "a", "c"].map((path) => `-rw-r--r-- 0/0 0 2023-11-14 22:13:20 ${path}`),
+      "drwx------ 0/0 0 1970-01-01 00:01:00 d/",
+    ],
   );
+});
+
+/** An entry with a time of its own. */
+const dated: TarEntry = { type: "directory", path: "d", mode: 0o700, mtime: 60 };
+
+test("links may point anywhere where that is asked for, and are written as they are", requiring("tar"), async () => {
+  const targets = ["/etc/passwd", "../../x", "a/../b", "..", `/${"long/".repeat(30)}name`, "/grün"];
+  const entries = targets.map((target, index) => toEntry(plain("symlink", `l${index}`, { target })));
+  const input = await contentOf(tar(entries, { links: "anywhere" }));
+  const listing = execFileSync("tar", ["-tvf", "-"], { input, encoding: "utf8", env: { ...utf8, QUOTING_STYLE: "" } });
+  assert.deepEqual(
+    listing
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" -> ")[1]?.replace("\\303\\274", "ü")),
+    targets,
+  );
+  for (const target of ["", "x\0y", "\udfff", "x".repeat(4097)]) {
+    const entry = toEntry(plain("symlink", "l", { target }));
+    assert.throws(() => tar([entry], { links: "anywhere" }), { code: "ARCHIVE_INVALID" }, target.slice(0, 20));
+  }
 });
 
 test("paths and targets that are not allowed are refused", () => {
@@ -274,7 +298,10 @@ test("numbers that are none are bugs of the caller", () => {
     ...rest,
   });
   for (const mode of [-1, 0.5, Number.NaN]) assert.throws(() => tar([file({ mode })]), RangeError);
-  for (const mtime of [-1, 1.5, Infinity]) assert.throws(() => tar([file({})], { mtime }), RangeError);
+  for (const mtime of [-1, 1.5, Infinity]) {
+    assert.throws(() => tar([file({})], { mtime }), RangeError);
+    assert.throws(() => tar([file({ mtime })]), RangeError);
+  }
   for (const size of [-1, 1.5]) {
     assert.throws(() => tar([file({ content: { size, read: () => inChunks(new Uint8Array()) } })]), RangeError);
   }

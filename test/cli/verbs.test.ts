@@ -204,7 +204,8 @@ test("send posts one event and prints its id", async () => {
       "--ext",
       "task=a=b",
     ];
-    assert.deepEqual(await stowage([...args, "--data", '{"a":[1]}']), { status: 0, stdout: "7\n", stderr: "" });
+    const sent = await stowage([...args, "--data", '{"a":[1]}']);
+    assert.deepEqual([sent.status, sent.stdout, sent.stderr], [0, "7\n", ""]);
     await stowage(["send", "com.example.y.v1", "--to", to(), "--data", "-"], { stdin: "[true]" });
     const [first, second] = received;
     assert.deepEqual(

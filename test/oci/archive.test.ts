@@ -2,36 +2,20 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, readFile, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { suite, type TestContext, test } from "node:test";
+import { suite, test } from "node:test";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { openImageArchive } from "../../lib/oci/archive.ts";
 import { buildImage, buildLayer, openBuilt } from "../../lib/oci/build.ts";
 import { copy } from "../../lib/oci/copy.ts";
-import { type Descriptor, hexOf } from "../../lib/oci/descriptor.ts";
-import { arrange, type FileEntry, tarOf } from "../../lib/oci/layer-tar.ts";
+import type { Descriptor } from "../../lib/oci/descriptor.ts";
 import { openMemory } from "../../lib/oci/memory.ts";
 import { imageFixture, layerPiece, type Piece, putAll, read } from "../contracts/image-fixture.ts";
 import { requiring } from "../real/programs.ts";
+import { type ArchivedFile, archiveOf, fileOf, indexJson, layoutFile } from "./image-tars.ts";
 import { temporaryDirectory, temporaryLayout } from "./temporary.ts";
 
 const run = promisify(execFile);
-
-const fileOf = ({ descriptor, bytes }: Piece): FileEntry => ({
-  path: `blobs/sha256/${hexOf(descriptor.digest)}`,
-  content: bytes,
-});
-const oci: FileEntry = { path: "oci-layout", content: '{"imageLayoutVersion":"1.0.0"}' };
-const indexJson = (manifests: readonly Descriptor[]): FileEntry => ({
-  path: "index.json",
-  content: JSON.stringify({ schemaVersion: 2, manifests }),
-});
-
-async function archiveOf(t: TestContext, files: readonly FileEntry[]): Promise<string> {
-  const file = join(await temporaryDirectory(t), "image.tar");
-  await writeFile(file, Buffer.concat(await Array.fromAsync(tarOf(arrange(files)))));
-  return file;
-}
 
 /** Names as `docker save` writes them: formats.md 1.1 of the reference. */
 const saved = (image: { manifest: Piece }, repository: string, tag: string): Descriptor => ({
@@ -43,8 +27,8 @@ const saved = (image: { manifest: Piece }, repository: string, tag: string): Des
 });
 
 const [web, db] = [imageFixture("web"), imageFixture("db")];
-const dockerSave: readonly FileEntry[] = [
-  oci,
+const dockerSave: readonly ArchivedFile[] = [
+  layoutFile,
   indexJson([saved(web, "acme/web", "1"), saved(web, "acme/web", "latest"), saved(db, "acme/db", "1")]),
   { path: "manifest.json", content: "[]" },
   { path: "repositories", content: "{}" },
@@ -80,7 +64,7 @@ suite("openImageArchive", () => {
   test("does not give out a blob whose bytes are not those of its name", async (t) => {
     const forged = { ...fileOf(web.config), content: Buffer.alloc(web.config.bytes.byteLength) };
     await using archive = await openImageArchive(
-      await archiveOf(t, [oci, indexJson([]), fileOf(web.manifest), forged]),
+      await archiveOf(t, [layoutFile, indexJson([]), fileOf(web.manifest), forged]),
     );
     await assert.rejects(read(archive, web.config.descriptor), { code: "CONTENT_MISMATCH" });
   });
@@ -114,11 +98,14 @@ suite("openImageArchive", () => {
     await assert.rejects(openImageArchive(file), { code: "ARCHIVE_INVALID", message: /image\.tar/ });
   });
 
-  const noLayouts: Readonly<Record<string, readonly FileEntry[]>> = {
+  const noLayouts: Readonly<Record<string, readonly ArchivedFile[]>> = {
     "a tar without oci-layout": [indexJson([]), fileOf(web.config)],
-    "a tar without index.json": [oci, fileOf(web.config)],
-    "an index.json that is no index": [oci, { path: "index.json", content: "{}" }],
-    "an index.json of more than 4 MiB": [oci, { path: "index.json", content: Buffer.alloc(4 * 1024 * 1024 + 1, " ") }],
+    "a tar without index.json": [layoutFile, fileOf(web.config)],
+    "an index.json that is no index": [layoutFile, { path: "index.json", content: "{}" }],
+    "an index.json of more than 4 MiB": [
+      layoutFile,
+      { path: "index.json", content: Buffer.alloc(4 * 1024 * 1024 + 1, " ") },
+    ],
     "an archive in the older format of docker save": [{ path: "manifest.json", content: "[]" }],
   };
   for (const [what, files] of Object.entries(noLayouts)) {

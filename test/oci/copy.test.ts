@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { after, before, suite, type TestContext, test } from "node:test";
 import { RejectedError, TransientError } from "../../lib/errors.ts";
 import type { Bytes, Source, Target } from "../../lib/oci/content.ts";
-import { type BlobEvent, copy } from "../../lib/oci/copy.ts";
+import { copy } from "../../lib/oci/copy.ts";
 import { type Descriptor, isManifest, mediaTypes } from "../../lib/oci/descriptor.ts";
 import { childrenOf, parseManifest } from "../../lib/oci/manifest.ts";
 import { openMemory } from "../../lib/oci/memory.ts";
 import { openRegistries } from "../../lib/oci/registry/registries.ts";
+import type { BlobEvent } from "../../lib/oci/transfer.ts";
 import {
   dockerImageFixture,
   imageFixture,
@@ -93,10 +94,14 @@ suite("copy between all places", () => {
         await source.tag("v1", index.descriptor);
 
         const first = await copy(source, "v1", target);
+        const descriptor = await source.resolve("v1");
         assert.deepEqual(first, {
-          descriptor: await source.resolve("v1"),
+          descriptor,
+          copied: descriptor,
           blobs: { moved: blobs.length, mounted: 0, present: 0 },
           bytes: { moved: total(blobs), reused: 0 },
+          attached: 0,
+          leftOut: [],
         });
         for (const { descriptor, bytes } of pieces) assert.deepEqual(await read(target, descriptor), bytes);
         assert.deepEqual(await Array.fromAsync(target.tags()), ["v1"]);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What proves who is asking. The strongest thing that is there is used: registry token, identity token, password. */
 export interface Credential {

@@ -1,10 +1,11 @@
 import { RejectedError, TransientError } from "../../errors.ts";
+import { streamOf } from "../bytes.ts";
 import type { Bytes, OpenOptions } from "../content.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { verified } from "../verify.ts";
 import { pull } from "./access.ts";
 import { errorOfConnection } from "./failure.ts";
-import { abandon, ConnectionFailure, streamOf } from "./http.ts";
+import { abandon, ConnectionFailure } from "./http.ts";
 import { backoff } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
@@ -71,7 +72,7 @@ export async function openBlob(
         if (at === stop) break;
         if (resumes === MAX_RESUMES) throw errorOfConnection(action, error);
       }
-      await transport.sleep(backoff(1), signal);
+      await transport.patience.clock.sleep(backoff(1), signal);
       body = await openAt(at);
     }
     if (at < stop) throw new TransientError("CONTENT_MISMATCH", `Cannot ${action}: it ended ${stop - at} bytes early`);

@@ -15,6 +15,10 @@ export interface RegistrySettings {
    * `auto`: https, and http without credentials where https does not answer.
    */
   readonly scheme?: "http" | "https" | "auto" | undefined;
+  /** How many requests may be under way at once at most, of those that read and of those that write; default 16. */
+  readonly maxConcurrency?: number | undefined;
+  /** Bytes that a single request may carry; what is larger goes up in parts. Default: what the registry takes. */
+  readonly maxUploadBytes?: number | undefined;
 }
 
 /** Where requests for a registry go. */

@@ -46,8 +46,32 @@ export function errorOfStatus(status: number, message: string, retryAfter?: stri
   return new RejectedError("REGISTRY_REFUSED", message);
 }
 
+/**
+ * The error of an answer that was expected, and is one all the same.
+ *
+ * @param action what could not be done, to stand behind "Cannot"
+ */
+export function errorOfAnswer(
+  action: string,
+  { status, bytes }: { readonly status: number; readonly bytes: Uint8Array },
+): StowageError {
+  const refusal = parseRefusal(bytes);
+  const why = refusal ? ` (${describeRefusal(refusal)})` : "";
+  return errorOfStatus(status, `Cannot ${action}: the registry answered ${status}${why}`);
+}
+
 /** @param action what could not be done, to stand behind "Cannot" */
 export const errorOfConnection = (action: string, failure: ConnectionFailure): TransientError =>
   new TransientError("REGISTRY_UNAVAILABLE", `Cannot ${action}: the registry did not answer: ${failure.message}`, {
     cause: failure,
   });
+
+/** What was not even asked, since the registry has just asked for a pause. */
+export function errorOfPause(action: string, milliseconds: number): TransientError {
+  const retryAfter = Math.ceil(milliseconds / 1000);
+  return new TransientError(
+    "REGISTRY_UNAVAILABLE",
+    `Cannot ${action}: the registry asked not to be asked for ${retryAfter} seconds`,
+    { retryAfter },
+  );
+}

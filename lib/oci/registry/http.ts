@@ -1,6 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { pipeline } from "node:stream/promises";
+import { streamOf } from "../bytes.ts";
 import type { Bytes } from "../content.ts";
 import { createTurn } from "./turn.ts";
 
@@ -31,6 +32,8 @@ export interface HttpOptions {
   readonly userAgent: string;
   /** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; loopback addresses are never asked through a proxy. */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Milliseconds that no request lets the other side keep still for longer. For tests, which cannot wait for minutes. */
+  readonly patience?: number | undefined;
 }
 
 export interface Http {
@@ -70,7 +73,7 @@ const PATIENCE_MS = 120_000;
  * Sockets are not limited in number: whoever copies inside one registry holds a download open while it waits for an
  * upload, and would wait for ever on a full pool. Callers bound their concurrency.
  */
-export function createHttp({ userAgent, proxyEnv }: HttpOptions): Http {
+export function createHttp({ userAgent, proxyEnv, patience = Number.POSITIVE_INFINITY }: HttpOptions): Http {
   const pools = (options: http.AgentOptions) => ({
     "http:": new http.Agent({ keepAlive: true, ...options }),
     "https:": new https.Agent({ keepAlive: true, ...options }),
@@ -95,13 +98,13 @@ export function createHttp({ userAgent, proxyEnv }: HttpOptions): Http {
         agent: (isLoopback(url.hostname) ? direct : proxied)[secure ? "https:" : "http:"],
         headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)),
       });
-      return exchange(outgoing, request);
+      return exchange(outgoing, request, Math.min(request.patience ?? PATIENCE_MS, patience));
     },
   };
 }
 
-async function exchange(outgoing: http.ClientRequest, request: HttpRequest): Promise<HttpResponse> {
-  const { body, signal, patience = PATIENCE_MS } = request;
+async function exchange(outgoing: http.ClientRequest, request: HttpRequest, patience: number): Promise<HttpResponse> {
+  const { body, signal } = request;
   const turn = createTurn(patience, (error) => end(error));
   let ended: unknown;
   const end = (why: unknown): void => {
@@ -206,11 +209,6 @@ export async function collectBody(
 /** End an answer nobody wants to read. That it was broken already does not matter then. */
 export async function abandon(response: Pick<HttpResponse, "body">): Promise<void> {
   await collectBody(response, 0).catch(() => {});
-}
-
-/** Bytes at hand as a stream. */
-export async function* streamOf(bytes: Uint8Array): Bytes {
-  if (bytes.byteLength > 0) yield bytes;
 }
 
 /** Bytes at hand as a request's body. */

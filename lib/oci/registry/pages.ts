@@ -1,13 +1,14 @@
 import { RejectedError } from "../../errors.ts";
 import type { Access } from "./access.ts";
-import { describeRefusal, errorOfStatus, parseRefusal } from "./failure.ts";
+import { errorOfAnswer, parseRefusal } from "./failure.ts";
 import type { RegistryRequest, Transport, WholeAnswer } from "./transport.ts";
 
 /** One page; some registries answer with everything at once. A hundred thousand tags are 4 MiB. */
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_PAGES = 10_000;
 
-interface Listing {
+export interface Listing {
+  /** What is being done, to stand behind "Cannot" in messages. */
   readonly action: string;
   readonly access: Access;
   readonly signal?: AbortSignal | undefined;
@@ -23,10 +24,9 @@ export async function* listTags(transport: Transport, repository: string, listin
     const refusal = parseRefusal(first.bytes);
     // NOT_FOUND is Harbor's word for it. A 404 without either may come from something that is no registry
     if (refusal?.code === "NAME_UNKNOWN" || refusal?.code === "NOT_FOUND") return;
-    const why = `the registry answered 404${refusal ? ` (${describeRefusal(refusal)})` : ""}`;
-    throw errorOfStatus(404, `Cannot ${listing.action}: ${why}`);
+    throw errorOfAnswer(listing.action, first);
   }
-  yield* follow(transport, listing, first, "tags");
+  yield* follow(transport, listing, first, namesOf("tags", listing));
 }
 
 /**
@@ -36,7 +36,7 @@ export async function* listTags(transport: Transport, repository: string, listin
  */
 export async function* listRepositories(transport: Transport, listing: Listing): AsyncGenerator<string> {
   const first = await firstCatalogPage(transport, listing);
-  yield* follow(transport, listing, first, "repositories");
+  yield* follow(transport, listing, first, namesOf("repositories", listing));
 }
 
 async function firstCatalogPage(transport: Transport, listing: Listing): Promise<WholeAnswer> {
@@ -50,7 +50,7 @@ async function firstCatalogPage(transport: Transport, listing: Listing): Promise
   return transport.request(page(listing, "/v2/_catalog"));
 }
 
-const page = ({ action, access, signal }: Listing, to: string | URL): RegistryRequest => ({
+export const page = ({ action, access, signal }: Listing, to: string | URL): RegistryRequest => ({
   action,
   access,
   signal,
@@ -61,19 +61,20 @@ const page = ({ action, access, signal }: Listing, to: string | URL): RegistryRe
   limit: MAX_PAGE_BYTES,
 });
 
-/** Go from page to page by the `Link` header exactly as given: it may hold opaque tokens and percent-encoding. */
-async function* follow(
+/**
+ * What is on a page and on all that follow. The way from page to page is the `Link` header exactly as given: it may hold
+ * opaque tokens and percent-encoding.
+ */
+export async function* follow<T>(
   transport: Transport,
   listing: Listing,
   first: WholeAnswer,
-  field: "tags" | "repositories",
-): AsyncGenerator<string> {
-  const refuse = (why: string): never => {
-    throw new RejectedError("REGISTRY_REFUSED", `Cannot ${listing.action}: the registry ${why}`);
-  };
+  read: (page: WholeAnswer) => readonly T[],
+): AsyncGenerator<T> {
+  const refuse = (why: string): never => raise(refused(listing, why));
   const seen = new Set([first.url.href]);
   for (let answer = first; ; ) {
-    yield* parsePage(answer, field) ?? refuse(`answered ${describeType(answer)} that is no list of ${field}`);
+    yield* read(answer);
     const link = nextLink(answer.header("link"));
     if (link === undefined) return;
     const next = URL.parse(link, answer.url.href) ?? refuse("names a next page that is no address");
@@ -83,7 +84,24 @@ async function* follow(
   }
 }
 
-function parsePage({ bytes }: WholeAnswer, field: "tags" | "repositories"): readonly string[] | undefined {
+const refused = ({ action }: Listing, why: string): RejectedError =>
+  new RejectedError("REGISTRY_REFUSED", `Cannot ${action}: the registry ${why}`);
+
+function raise(error: Error): never {
+  throw error;
+}
+
+/** Reads a page of names. */
+function namesOf(field: "tags" | "repositories", listing: Listing): (page: WholeAnswer) => readonly string[] {
+  return (answer) => {
+    const names = fieldOf(answer, field);
+    if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+    const type = answer.header("content-type")?.split(";")[0] ?? "something";
+    throw refused(listing, `answered ${type} that is no list of ${field}`);
+  };
+}
+
+function fieldOf({ bytes }: WholeAnswer, field: string): unknown {
   let json: Record<string, unknown> | null;
   try {
     json = JSON.parse(Buffer.from(bytes).toString("utf8"));
@@ -92,11 +110,8 @@ function parsePage({ bytes }: WholeAnswer, field: "tags" | "repositories"): read
     return undefined;
   }
   // distribution answers null when the last tag was deleted
-  const names = json && field in Object(json) ? (json[field] ?? []) : undefined;
-  return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : undefined;
+  return json && field in Object(json) ? (json[field] ?? []) : undefined;
 }
-
-const describeType = (answer: WholeAnswer): string => answer.header("content-type")?.split(";")[0] ?? "something";
 
 /** https://www.rfc-editor.org/rfc/rfc8288#section-3 */
 function nextLink(header = ""): string | undefined {

@@ -6,7 +6,7 @@ import type { RegistrySettings } from "./endpoint.ts";
 import { createHttp, type HttpOptions } from "./http.ts";
 import { listRepositories } from "./pages.ts";
 import { openRepository } from "./repository.ts";
-import { type Sleep, sleepFor } from "./retry.ts";
+import { type Clock, MAX_WAIT_MS, realClock } from "./retry.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 export type { RegistrySettings } from "./endpoint.ts";
@@ -16,8 +16,10 @@ export interface RegistriesOptions extends HttpOptions {
   readonly settings: readonly RegistrySettings[];
   /** Files in Docker's format, the most important first. They may be missing. */
   readonly credentialFiles: readonly string[];
+  /** How many milliseconds a request waits, in all, for a registry that is unavailable or throttles; default 5000. */
+  readonly maxWait?: number | undefined;
   /** For tests, which assert the waits between tries instead of waiting. */
-  readonly sleep?: Sleep | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -26,13 +28,13 @@ export interface RegistriesOptions extends HttpOptions {
  * @throws RejectedError CONFIG_INVALID
  */
 export function openRegistries(options: RegistriesOptions): Registries {
-  const { settings, credentialFiles, sleep = sleepFor } = options;
+  const { settings, credentialFiles, maxWait = MAX_WAIT_MS, clock = realClock } = options;
   const credentials = openCredentials(credentialFiles);
   const http = createHttp(options);
   const transports = new Map<string, Transport>();
 
   const open = (registry: RegistrySettings): Transport => {
-    const transport = createTransport({ settings: registry, credentials, http, sleep });
+    const transport = createTransport({ settings: registry, credentials, http, patience: { clock, maxWait } });
     transports.set(registry.host, transport);
     return transport;
   };

@@ -1,14 +1,18 @@
 import { RejectedError } from "../../errors.ts";
+import { Bounded } from "../bounded.ts";
+import { streamOf } from "../bytes.ts";
 import type { Bytes, Target } from "../content.ts";
 import { type Descriptor, type Digest, describe, isDigest, isManifest, manifestMediaTypes } from "../descriptor.ts";
 import { MAX_MANIFEST_BYTES, sniffMediaType } from "../manifest.ts";
 import { isRepository, isTag } from "../reference.ts";
-import { verified } from "../verify.ts";
+import { readReferrer } from "../referrers.ts";
+import { arriving, verified } from "../verify.ts";
 import { type Access, pull, push, remove } from "./access.ts";
 import { openBlob } from "./download.ts";
-import { bodyOf, collectBody, streamOf } from "./http.ts";
+import { bodyOf, collectBody } from "./http.ts";
 import { listTags } from "./pages.ts";
-import type { Answer, RegistryRequest, Transport, WholeAnswer } from "./transport.ts";
+import { addReferrer, listReferrers } from "./referrers.ts";
+import { type Answer, type RegistryRequest, type Transport, typeOf, type WholeAnswer } from "./transport.ts";
 import { uploadBlob } from "./upload.ts";
 
 /** All in one header: registries convert or hide what is not named. */
@@ -30,7 +34,7 @@ export function openRepository(transport: Transport, repository: string): Target
     );
   }
   const name = `docker://${transport.host}/${repository}`;
-  const remembered = createMemory();
+  const remembered = new Bounded<string, Uint8Array>(MAX_MANIFEST_BYTES, ({ byteLength }) => byteLength);
 
   /** A request about a manifest, by tag or digest. */
   function about(action: string, reference: string, access: Access, signal: AbortSignal | undefined) {
@@ -38,14 +42,15 @@ export function openRepository(transport: Transport, repository: string): Target
     return { action, access, signal, to, headers: { accept: ACCEPT }, limit: MAX_MANIFEST_BYTES };
   }
 
-  async function has({ mediaType, digest }: Descriptor, access: Access, signal?: AbortSignal): Promise<boolean> {
+  /** Content of another size is damaged, or a manifest lies about it: neither is what was asked for. */
+  async function has({ mediaType, digest, size }: Descriptor, access: Access, signal?: AbortSignal): Promise<boolean> {
     const action = `look for ${digest} in ${name}`;
     const request = about(action, digest, access, signal);
     const to = isManifest(mediaType) ? request.to : `/v2/${repository}/blobs/${digest}`;
     const answer = await transport.request({ ...request, to, method: "HEAD", expect: [200, 404] });
     // a login page in the way says 200 to everything
     if (answer.status === 200 && typeOf(answer) === "text/html") throw notContent(action, "text/html");
-    return answer.status === 200;
+    return answer.status === 200 && Number(answer.header("content-length") ?? size) === size;
   }
 
   /** Describe a manifest by its bytes. */
@@ -67,7 +72,7 @@ export function openRepository(transport: Transport, repository: string): Target
     { mediaType, digest }: Descriptor,
     bytes: Uint8Array,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Answer> {
     const action = `write ${reference === digest ? digest : `tag "${reference}"`} to ${name}`;
     const answer = await transport.request({
       ...about(action, reference, push(repository), signal),
@@ -77,10 +82,12 @@ export function openRepository(transport: Transport, repository: string): Target
       expect: [200, 201, 202],
     });
     agree(action, digest, answer);
+    return answer;
   }
 
   return {
     name,
+    shared: { place: `docker://${transport.host}`, repository },
 
     async resolve(reference, signal) {
       const action = `resolve "${reference.slice(0, 200)}" in ${name}`;
@@ -105,10 +112,12 @@ export function openRepository(transport: Transport, repository: string): Target
     tags: (signal) =>
       listTags(transport, repository, { action: `list the tags of ${name}`, access: pull(repository), signal }),
 
+    referrers: (subject, options) => listReferrers(transport, repository, name, subject, options),
+
     has: (descriptor, signal) => has(descriptor, pull(repository), signal),
 
     async put(descriptor, bytes, options = {}) {
-      const { from, signal } = options;
+      const { from, absent, signal } = options;
       if (from !== undefined && !isRepository(from)) {
         throw new RejectedError(
           "REFERENCE_INVALID",
@@ -116,14 +125,17 @@ export function openRepository(transport: Transport, repository: string): Target
         );
       }
       // asked with the scope that writing needs, so that one token does for both
-      if (await has(descriptor, push(repository), signal)) return "present";
+      const isHere = () => has(descriptor, push(repository), signal);
       if (!isManifest(descriptor.mediaType)) {
-        return uploadBlob(transport, repository, name, descriptor, bytes, options);
+        return uploadBlob({ transport, repository, place: name, descriptor, bytes, options, has: isHere });
       }
       requireManifest(descriptor);
-      const manifest = await whole(verified(await bytes(), descriptor, "its source"));
-      await putManifest(descriptor.digest, descriptor, manifest, signal);
+      if (!absent && (await isHere())) return "present";
+      const manifest = await whole(await arriving(bytes, descriptor, options));
+      const answer = await putManifest(descriptor.digest, descriptor, manifest, signal);
       remembered.set(descriptor.digest, manifest);
+      const referring = answer.header("oci-subject") === undefined ? readReferrer(descriptor, manifest) : undefined;
+      if (referring !== undefined) await addReferrer(transport, repository, name, referring, signal);
       return "written";
     },
 
@@ -154,8 +166,6 @@ function announced(head: Answer): Descriptor | undefined {
   const complete = head.status === 200 && isManifest(mediaType) && isDigest(digest) && size > 0;
   return complete ? { mediaType, digest, size } : undefined;
 }
-
-const typeOf = (answer: Answer): string => answer.header("content-type")?.split(";")[0]?.trim() ?? "";
 
 /** Types a registry may use that does not know better. */
 const VAGUE = new Set(["", "application/json", "application/octet-stream", "text/plain"]);
@@ -199,30 +209,4 @@ function requireManifest({ mediaType, digest, size }: Descriptor): void {
 /** Only for manifests, whose size is bounded before. */
 async function whole(body: Bytes): Promise<Uint8Array> {
   return (await collectBody({ body }, MAX_MANIFEST_BYTES))!;
-}
-
-interface Memory {
-  get(key: string): Uint8Array | undefined;
-  set(key: string, bytes: Uint8Array): void;
-  delete(key: string): void;
-}
-
-/** The manifests put last, as many as fit: to tag one, its bytes are sent again. */
-function createMemory(): Memory {
-  const kept = new Map<string, Uint8Array>();
-  let size = 0;
-  const forget = (key: string): void => {
-    size -= kept.get(key)?.byteLength ?? 0;
-    kept.delete(key);
-  };
-  return {
-    get: (key) => kept.get(key),
-    delete: forget,
-    set(key, bytes) {
-      forget(key);
-      kept.set(key, bytes);
-      size += bytes.byteLength;
-      while (size > MAX_MANIFEST_BYTES) forget(kept.keys().next().value!);
-    },
-  };
 }

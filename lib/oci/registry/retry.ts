@@ -1,30 +1,50 @@
 import { setTimeout } from "node:timers/promises";
 import { TransientError } from "../../errors.ts";
 
-/** Wait. A parameter everywhere, so that tests assert the waits instead of waiting. */
+/** Wait. Part of a clock that is a parameter everywhere, so that tests assert the waits instead of waiting. */
 export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 
 export const sleepFor: Sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, signal && { signal });
 
+/** Time as one sees it. Tests give their own. */
+export interface Clock {
+  /** Milliseconds; only ever more. */
+  now(): number;
+  readonly sleep: Sleep;
+}
+
+export const realClock: Clock = { now: () => performance.now(), sleep: sleepFor };
+
+/** How this side bears with a registry that is unavailable. */
+export interface Patience {
+  readonly clock: Clock;
+  /** Milliseconds that one request waits, in all. */
+  readonly maxWait: number;
+}
+
+/** Two layers of retry: whatever needs longer is the broker's business, which knows the wait from `retryAfter`. */
+export const MAX_WAIT_MS = 5000;
 export const MAX_TRIES = 3;
-const BUDGET_MS = 5000;
 
 /**
- * Try something again while a registry is unavailable: three times at most and within about 5 seconds. Whatever needs
- * longer is the broker's business, which knows the wait from the error's `retryAfter`.
+ * Try something again while a registry is unavailable: three times at most, and as long as patience lasts.
  *
  * @param attempt must be safe to repeat
  */
-export async function retrying<T>(attempt: () => Promise<T>, sleep: Sleep, signal?: AbortSignal): Promise<T> {
-  const started = performance.now();
+export async function retrying<T>(
+  attempt: () => Promise<T>,
+  { clock, maxWait }: Patience,
+  signal?: AbortSignal,
+): Promise<T> {
+  const started = clock.now();
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof TransientError) || error.code !== "REGISTRY_UNAVAILABLE") throw error;
       const wait = error.retryAfter === undefined ? backoff(tries) : error.retryAfter * 1000;
-      if (tries === MAX_TRIES || performance.now() - started + wait > BUDGET_MS) throw error;
-      await sleep(wait, signal);
+      if (tries === MAX_TRIES || clock.now() - started + wait > maxWait) throw error;
+      await clock.sleep(wait, signal);
     }
   }
 }

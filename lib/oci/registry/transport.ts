@@ -1,24 +1,27 @@
 import { RejectedError, type StowageError } from "../../errors.ts";
+import { streamOf } from "../bytes.ts";
+import type { Bytes } from "../content.ts";
+import { Turns } from "../turns.ts";
 import type { Access } from "./access.ts";
 import { type Authorizer, createAuthorizer } from "./authorizer.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Endpoint, endpointOf, type RegistrySettings } from "./endpoint.ts";
-import { describeRefusal, errorOfConnection, errorOfStatus, MAX_REFUSAL_BYTES, parseRefusal } from "./failure.ts";
 import {
-  ConnectionFailure,
-  collectBody,
-  type Http,
-  type HttpBody,
-  type HttpResponse,
-  headerOf,
-  streamOf,
-} from "./http.ts";
-import { retrying, type Sleep } from "./retry.ts";
+  describeRefusal,
+  errorOfConnection,
+  errorOfPause,
+  errorOfStatus,
+  MAX_REFUSAL_BYTES,
+  parseRefusal,
+} from "./failure.ts";
+import { createHostGate, HostPaused, type Pass } from "./host-gate.ts";
+import { ConnectionFailure, collectBody, type Http, type HttpBody, type HttpResponse, headerOf } from "./http.ts";
+import { type Patience, parseRetryAfter, retrying } from "./retry.ts";
 
 export interface RegistryRequest {
   /** What is being done, to stand behind "Cannot" in messages: `resolve "1.0" in docker://host/repo`. */
   readonly action: string;
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** A path such as `/v2/repo/tags/list`, or an address the registry itself handed out (`Location`, `Link`). */
   readonly to: string | URL;
   readonly access: Access;
@@ -32,7 +35,19 @@ export interface RegistryRequest {
   readonly patience?: number | undefined;
   /** Bytes of answer to read at most. */
   readonly limit?: number | undefined;
+  /** A place at the registry that the caller has already; default: one of its own. */
+  readonly pass?: Pass | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What has been found out about a registry by talking to it. */
+export interface Known {
+  /** Bytes that one request may carry. */
+  uploadLimit: number;
+  /** It does not speak the referrers API. */
+  lacksReferrers: boolean;
+  /** Changes of one thing there that must not overlap, as far as this process makes them. */
+  readonly turns: Turns;
 }
 
 /** The beginning of an answer. */
@@ -48,6 +63,9 @@ export interface WholeAnswer extends Answer {
   readonly bytes: Uint8Array;
 }
 
+/** The media type of an answer, without parameters; empty where it does not say. */
+export const typeOf = (answer: Answer): string => answer.header("content-type")?.split(";")[0]?.trim() ?? "";
+
 /** An answer whose body is still to be read. Reading throws ConnectionFailure when it breaks off. */
 export interface OpenAnswer extends Answer {
   readonly body: HttpResponse["body"];
@@ -62,7 +80,10 @@ export interface OpenAnswer extends Answer {
 export interface Transport {
   /** The registry's host, as references name it. */
   readonly host: string;
-  readonly sleep: Sleep;
+  readonly patience: Patience;
+  readonly known: Known;
+  /** Take a place for several requests that write one thing. The caller gives it back. */
+  enter(request: Pick<RegistryRequest, "action" | "signal">): Promise<Pass>;
   /** Ask and read the whole answer. Tried up to three times while the registry is unavailable. */
   request(request: RegistryRequest): Promise<WholeAnswer>;
   /** The same without trying again, for what cannot be repeated alone. */
@@ -75,25 +96,45 @@ export interface TransportOptions {
   readonly settings: RegistrySettings;
   readonly credentials: Credentials;
   readonly http: Http;
-  readonly sleep: Sleep;
+  readonly patience: Patience;
 }
 
+/** Requests to one registry at once, of each kind, where the configuration does not say. */
+const MAX_CONCURRENCY = 16;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_REDIRECTS = 5;
 
 /**
- * Requests to one registry: address, authorization, redirects, retries and errors in one place. Asks nothing before the
- * first request.
+ * Requests to one registry: address, authorization, redirects, retries, errors, and how many there are at once, in one
+ * place. Asks nothing before the first request.
  *
  * @throws RejectedError CONFIG_INVALID
  */
-export function createTransport({ settings, credentials, http, sleep }: TransportOptions): Transport {
-  const { host } = settings;
+export function createTransport({ settings, credentials, http, patience }: TransportOptions): Transport {
+  const { host, maxConcurrency = MAX_CONCURRENCY } = settings;
   const findEndpoint = endpointOf(settings, http);
+  const gate = createHostGate({ most: maxConcurrency, patience: patience.maxWait, clock: patience.clock });
   let authorizer: Authorizer | undefined;
 
-  /** One request, up to the head of an answer that the caller expects. */
+  /** One request, up to the head of an answer that the caller expects; its body still counts as under way. */
   async function exchange(request: RegistryRequest): Promise<OpenAnswer> {
+    const asks = request.method === "GET" || request.method === "HEAD";
+    const pass = request.pass ?? (await gate.enter(asks ? "read" : "write", request.signal));
+    const leave = () => {
+      if (request.pass === undefined) pass.leave();
+    };
+    try {
+      const { body, ...answer } = await ask(request, pass);
+      if (request.body === undefined) pass.answered();
+      return { ...answer, body: passing(body, pass, leave) };
+    } catch (error) {
+      if (error instanceof ConnectionFailure) pass.busy();
+      leave();
+      throw error;
+    }
+  }
+
+  async function ask(request: RegistryRequest, pass: Pass): Promise<OpenAnswer> {
     const endpoint = await findEndpoint(request.signal);
     let url = locate(request, endpoint.base);
     const own = url.origin === endpoint.base.origin;
@@ -104,8 +145,12 @@ export function createTransport({ settings, credentials, http, sleep }: Transpor
       url = redirected(request, url, headerOf(response, "location"));
       response = await send(request, url);
     }
-    if (!request.expect.includes(response.status)) throw await unexpected(request, response, url, endpoint);
     const { status, body } = response;
+    if (status === 429 || status === 503) {
+      const seconds = parseRetryAfter(headerOf(response, "retry-after"));
+      pass.busy(seconds === undefined ? 0 : seconds * 1000);
+    }
+    if (!request.expect.includes(status)) throw await unexpected(request, response, url, endpoint);
     return { status, url, body, header: (name) => headerOf(response, name) };
   }
 
@@ -179,19 +224,39 @@ export function createTransport({ settings, credentials, http, sleep }: Transpor
 
   return {
     host,
-    sleep,
+    patience,
+    known: {
+      uploadLimit: settings.maxUploadBytes ?? Number.POSITIVE_INFINITY,
+      lacksReferrers: false,
+      turns: new Turns(),
+    },
+    enter: (request) => named(request, () => gate.enter("write", request.signal)),
     once,
-    request: (request) => retrying(() => once(request), sleep, request.signal),
-    stream: (request) => retrying(() => named(request, () => exchange(request)), sleep, request.signal),
+    request: (request) => retrying(() => once(request), patience, request.signal),
+    stream: (request) => retrying(() => named(request, () => exchange(request)), patience, request.signal),
   };
 }
 
-/** Say what could not be done when a connection fails. */
-async function named<T>({ action }: RegistryRequest, run: () => Promise<T>): Promise<T> {
+/** Say what could not be done when a connection fails, or is not even tried. */
+async function named<T>({ action }: Pick<RegistryRequest, "action">, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw error instanceof ConnectionFailure ? errorOfConnection(action, error) : error;
+    if (error instanceof ConnectionFailure) throw errorOfConnection(action, error);
+    if (error instanceof HostPaused) throw errorOfPause(action, error.milliseconds);
+    throw error;
+  }
+}
+
+/** The body of an answer. The request's place at the host is given back when it has been read or left. */
+async function* passing(body: Bytes, pass: Pass, leave: () => void): Bytes {
+  try {
+    yield* body;
+  } catch (error) {
+    if (error instanceof ConnectionFailure) pass.busy();
+    throw error;
+  } finally {
+    leave();
   }
 }
 

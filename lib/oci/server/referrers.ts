@@ -1,21 +1,16 @@
-import { type Descriptor, type Digest, mediaTypes } from "../descriptor.ts";
-import type { Manifest } from "../manifest.ts";
-import type { TreeRepository } from "../tree.ts";
+import { type Descriptor, mediaTypes } from "../descriptor.ts";
 import { wantedDigest } from "./blobs.ts";
 import { type Answer, type Exchange, json } from "./exchange.ts";
-import { held } from "./held.ts";
 import { page } from "./lists.ts";
 
 /**
  * GET /v2/<name>/referrers/<digest>: the manifests whose `subject` is the digest. A repository that is not known has none:
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
- *
- * Nothing is kept for this: the repository's manifests are read each time, which suits a registry of this size.
  */
 export async function listReferrers({ repository, name, reference, query }: Exchange): Promise<Answer> {
   const subject = wantedDigest(reference);
   const wanted = query.get("artifactType");
-  const { items, headers } = await page(referrersOf(repository, subject, wanted), {
+  const { items, headers } = await page(filtered(repository.referrers(subject), wanted), {
     query,
     path: `/v2/${name}/referrers/${subject}`,
     key: ({ digest }) => digest,
@@ -31,21 +26,6 @@ export async function listReferrers({ repository, name, reference, query }: Exch
   );
 }
 
-async function* referrersOf(
-  repository: TreeRepository,
-  subject: Digest,
-  wanted: string | null,
-): AsyncIterable<Descriptor> {
-  for await (const digest of repository.manifests()) {
-    const found = await held(repository, digest);
-    if (found?.manifest.subject?.digest !== subject) continue;
-    const artifactType = artifactTypeOf(found.manifest);
-    if (wanted !== null && artifactType !== wanted) continue;
-    const { annotations } = found.manifest;
-    yield { ...found.descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) };
-  }
+async function* filtered(referrers: AsyncIterable<Descriptor>, artifactType: string | null): AsyncIterable<Descriptor> {
+  for await (const one of referrers) if (artifactType === null || one.artifactType === artifactType) yield one;
 }
-
-/** An image without a type of its own has its config's. */
-const artifactTypeOf = (manifest: Manifest): string | undefined =>
-  manifest.artifactType || (manifest.kind === "image" ? manifest.config.mediaType : undefined);

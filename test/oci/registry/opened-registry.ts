@@ -23,11 +23,19 @@ export async function openForTest(
   const file = join(work, "config.json");
   await writeFile(file, JSON.stringify({ auths }));
   const waits: number[] = [];
+  let now = 0;
   const registries = openRegistries({
     settings,
     credentialFiles: [file],
     userAgent: "stowage-test",
-    sleep: async (milliseconds) => void waits.push(milliseconds),
+    clock: {
+      now: () => now,
+      async sleep(milliseconds, signal) {
+        signal?.throwIfAborted();
+        now += milliseconds;
+        waits.push(milliseconds);
+      },
+    },
   });
   return { registries, waits, [Symbol.asyncDispose]: () => rm(work, { recursive: true }) };
 }

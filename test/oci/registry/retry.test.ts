@@ -13,8 +13,15 @@ async function run(failures: readonly Error[]): Promise<{ tries: number; waits: 
     if (failure) throw failure;
     return "done";
   };
-  const sleep = async (milliseconds: number) => void waits.push(milliseconds);
-  const outcome = await retrying(attempt, sleep).catch((error: unknown) => error);
+  let now = 0;
+  const clock = {
+    now: () => now,
+    async sleep(milliseconds: number) {
+      now += milliseconds;
+      waits.push(milliseconds);
+    },
+  };
+  const outcome = await retrying(attempt, { clock, maxWait: 5000 }).catch((error: unknown) => error);
   return { tries, waits, outcome };
 }
 

@@ -104,14 +104,25 @@ test("what another repository holds is mounted, with a token for both", async ()
 test("a mount that turned into an upload is used as one", async () => {
   await using place = await openEmpty();
   assert.equal(await place.put("from/there"), "written");
-  assert.deepEqual(place.methods(), ["HEAD", "POST", "PUT"]);
+  assert.deepEqual(place.methods(), ["POST", "HEAD", "PUT"]);
+});
+
+test("a mount that turned into an upload is given up when the blob is here already", async () => {
+  await using place = await openEmpty();
+  place.fake.repository("to/here").blobs.set(descriptor.digest, Buffer.from(bytes));
+  assert.equal(await place.put("from/there"), "present");
+  assert.deepEqual(place.methods(), ["POST", "HEAD", "DELETE"]);
+  // nor does it matter when the registry does not take that
+  place.fake.misbehave("DELETE", (_, response) => refuse(response, 405, "UNSUPPORTED"));
+  assert.equal(await place.put("from/there"), "present");
+  assert.equal(place.opens(), 0);
 });
 
 test("an upload that a mount turned into is used only once", async () => {
   await using place = await openEmpty();
   place.fake.misbehave("PUT", (_, response) => response.writeHead(502).end());
   assert.equal(await place.put("from/there"), "written");
-  assert.deepEqual(place.methods(), ["HEAD", "POST", "PUT", "POST", "PUT"]);
+  assert.deepEqual(place.methods(), ["POST", "HEAD", "PUT", "POST", "PUT"]);
 });
 
 test("a mount that is refused becomes an upload, whatever the refusal", async () => {
@@ -147,8 +158,8 @@ test("an upload that fails begins again, with a new POST and a newly opened sour
 
 test("an upload that fails three times is left to the caller", async () => {
   await using place = await openEmpty();
-  place.fake.misbehave("PUT", (_, response) => response.writeHead(503, { "retry-after": "3" }).end(), 9);
-  await assert.rejects(place.put(), { code: "REGISTRY_UNAVAILABLE", retryAfter: 3 });
+  place.fake.misbehave("PUT", (_, response) => response.writeHead(503, { "retry-after": "2" }).end(), 9);
+  await assert.rejects(place.put(), { code: "REGISTRY_UNAVAILABLE", retryAfter: 2 });
   assert.equal(place.opens(), 3);
 });
 

@@ -1,26 +1,17 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
 import type { ReadEntry } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
-import {
-  type Bytes,
-  childrenOf,
-  type Descriptor,
-  type Digest,
-  hexOf,
-  isManifest,
-  MAX_MANIFEST_BYTES,
-  parseManifest,
-} from "../oci/index.ts";
+import type { Bytes } from "./content.ts";
+import { type Descriptor, type Digest, isManifest, mediaTypes } from "./descriptor.ts";
+import { parseDockerManifest } from "./docker-manifest.ts";
+import { isForeign } from "./graph.ts";
+import { blobPathOf, namesOf } from "./layout-source.ts";
+import { childrenOf, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "./manifest.ts";
 
 /** What manifests and lists may need in memory, all together. */
 const MAX_KEPT = 256 * 1024 * 1024;
 
 const BLOB = /^blobs\/sha256\/([a-f0-9]{64})$/;
-
-const dockerSchema = z.array(
-  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullable(), Layers: z.array(z.string()) }),
-);
 
 /**
  * Checks an image archive while its entries flow past: `take` each, then `finish`. What is wrong is pushed to `problems`.
@@ -65,23 +56,20 @@ export class ArchiveCheck {
       this.#problems.push("index.json is missing");
       return [];
     }
-    const root = this.#parse("index.json", index, "application/vnd.oci.image.index.v1+json");
+    const root = this.#parse("index.json", index, mediaTypes.ociIndex);
     if (root?.kind !== "index") return [];
     const seen = new Set<Digest>();
     for (const descriptor of root.manifests) this.#follow(descriptor, "index.json", seen);
     this.#checkDocker();
     for (const digest of this.#sizes.keys()) {
-      if (!seen.has(digest)) this.#problems.push(`blobs/sha256/${hexOf(digest)} is referred to by nothing`);
+      if (!seen.has(digest)) this.#problems.push(`${blobPathOf(digest)} is referred to by nothing`);
     }
-    return root.manifests.map(
-      ({ annotations = {}, digest }) =>
-        annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"] ?? digest,
-    );
+    return root.manifests.map((entry) => namesOf(entry)[0] ?? entry.digest);
   }
 
   #follow(descriptor: Descriptor, from: string, seen: Set<Digest>): void {
     const { digest, size, mediaType } = descriptor;
-    const path = `blobs/sha256/${hexOf(digest)}`;
+    const path = blobPathOf(digest);
     const actual = this.#sizes.get(digest);
     if (actual === undefined) this.#problems.push(`${path} is missing, which ${from} refers to`);
     else if (actual !== size) this.#problems.push(`${path} has ${actual} bytes, ${from} says ${size}`);
@@ -94,18 +82,23 @@ export class ArchiveCheck {
       return;
     }
     const manifest = this.#parse(path, bytes, mediaType);
-    if (manifest !== undefined) for (const child of childrenOf(manifest)) this.#follow(child, path, seen);
+    if (manifest !== undefined) for (const child of this.#expected(manifest, path)) this.#follow(child, path, seen);
+  }
+
+  /** An index may name platforms that were left out, an image layers that nobody may pass on. */
+  #expected(manifest: Manifest, path: string): readonly Descriptor[] {
+    const children = childrenOf(manifest);
+    if (manifest.kind === "image") return children.filter(({ mediaType }) => !isForeign(mediaType));
+    const here = children.filter(({ digest }) => this.#sizes.has(digest));
+    if (here.length === 0 && children.length > 0) this.#problems.push(`${path} is an index of which no image is there`);
+    return here;
   }
 
   #checkDocker(): void {
     const bytes = this.#kept.get("manifest.json");
     if (bytes === undefined) return;
-    const parsed = dockerSchema.safeParse(parseJson(bytes));
-    if (!parsed.success) {
-      this.#problems.push("manifest.json is not what docker writes");
-      return;
-    }
-    for (const path of parsed.data.flatMap(({ Config, Layers }) => [Config, ...Layers])) {
+    const items = this.#orProblem("manifest.json", () => parseDockerManifest(bytes, "the archive"));
+    for (const path of items?.flatMap(({ config, layers }) => [config, ...layers]) ?? []) {
       const hex = BLOB.exec(path)?.[1];
       if (hex === undefined || !this.#sizes.has(`sha256:${hex}`)) {
         this.#problems.push(`${path} is missing, which manifest.json refers to`);
@@ -113,9 +106,13 @@ export class ArchiveCheck {
     }
   }
 
-  #parse(path: string, bytes: Buffer, mediaType: string) {
+  #parse(path: string, bytes: Buffer, mediaType: string): Manifest | undefined {
+    return this.#orProblem(path, () => parseManifest(bytes, mediaType));
+  }
+
+  #orProblem<T>(path: string, parse: () => T): T | undefined {
     try {
-      return parseManifest(bytes, mediaType);
+      return parse();
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;
       this.#problems.push(`${path}: ${error.message}`);
@@ -140,13 +137,5 @@ export class ArchiveCheck {
       );
     }
     this.#kept.set(path, bytes);
-  }
-}
-
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
   }
 }

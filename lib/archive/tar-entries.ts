@@ -1,0 +1,196 @@
+import { RejectedError } from "../errors.ts";
+import type { ByteReader } from "./byte-reader.ts";
+import { blockSize, decodeHeader, flags, paddingOf, type Header as WrittenHeader } from "./header.ts";
+import { type EntryType, Names, pathProblem, quoted, targetProblem } from "./paths.ts";
+import { decodeText, type PaxFields, readPax } from "./pax.ts";
+
+export interface ReadLimits {
+  /** Most entries. */
+  readonly entries: number;
+  /** Most bytes all files together may have. */
+  readonly bytes: number;
+  /** Whether links are taken that stay within the archive, or none at all. Default "refuse". */
+  readonly links?: "inside" | "refuse" | undefined;
+}
+
+/** What a tar says about an entry, found acceptable. */
+export interface EntryHead {
+  readonly type: EntryType;
+  /** Relative, in shortest form: no `./`, no `..`, no slash at the end. */
+  readonly path: string;
+  /** Bytes of a file; 0 for everything else. */
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Of a symlink: as it is written. Of a link: the path of an earlier file. Empty for everything else. */
+  readonly target: string;
+}
+
+/** Bytes of the largest entry that only describes the next one. */
+const largestDescription = 64 * 1024;
+
+/** Zeros that may follow the end: GNU tar fills up to 10 KiB, or what it is told. */
+const mostPadding = 1024 * 1024;
+
+const types: Readonly<Record<string, EntryType>> = {
+  "\0": "file",
+  [flags.file]: "file",
+  [flags.link]: "link",
+  [flags.symlink]: "symlink",
+  [flags.directory]: "directory",
+};
+
+/**
+ * The entries of a tar: ustar, GNU (long names, base 256), PAX (path, linkpath, size), and what was before them. Refused
+ * is what {@linkcode readTar} says. The bytes are read to their end.
+ *
+ * Whoever takes an entry brings the reader behind its content and padding before asking for the next one.
+ *
+ * @throws RejectedError ARCHIVE_INVALID
+ */
+export async function* tarEntries(reader: ByteReader, limits: ReadLimits): AsyncGenerator<EntryHead, void, undefined> {
+  const names = new Names();
+  let entries = 0;
+  let bytes = 0;
+  for (;;) {
+    const described = await readDescribed(reader, () => {
+      if (++entries > limits.entries) throw refused(`it has more than ${limits.entries} entries`);
+    });
+    if (described === "end") break;
+    const entry = interpret(described, limits, names);
+    if (entry === "root") continue;
+    bytes += entry.size;
+    if (bytes > limits.bytes) throw refused(`its files have more than ${limits.bytes} bytes`);
+    yield entry;
+  }
+  await expectZeros(reader);
+}
+
+type Header = Omit<WrittenHeader, "mtime">;
+
+interface Described {
+  readonly header: Header;
+  /** What GNU or PAX entries before it said. */
+  readonly path: string | undefined;
+  readonly target: string | undefined;
+  readonly size: number;
+}
+
+/** Read up to the next entry that is one itself, with all that describes it. */
+async function readDescribed(reader: ByteReader, count: () => void): Promise<Described | "end"> {
+  let path: string | undefined;
+  let target: string | undefined;
+  let pax: PaxFields | undefined;
+  for (;;) {
+    const header = await readHeader(reader);
+    if (header === "end") {
+      if (path === undefined && target === undefined && pax === undefined) return "end";
+      throw refused("it ends with a description of an entry that does not follow");
+    }
+    if (header.flag === flags.longPath && path === undefined) {
+      path = longText(await readDescription(reader, header));
+    } else if (header.flag === flags.longTarget && target === undefined) {
+      target = longText(await readDescription(reader, header));
+    } else if (header.flag === flags.extended && pax === undefined) {
+      pax = accepted(readPax(await readDescription(reader, header)));
+    } else if (header.flag === flags.global) {
+      // git writes one with a comment. One that names or measures all entries would be nonsense.
+      count();
+      const fields = accepted(readPax(await readDescription(reader, header)));
+      if (Object.keys(fields).length > 0) throw refused("a global PAX header describes all entries");
+    } else {
+      count();
+      if ((path !== undefined && pax?.path !== undefined) || (target !== undefined && pax?.linkpath !== undefined)) {
+        throw refused("GNU and PAX describe the same entry");
+      }
+      return { header, path: path ?? pax?.path, target: target ?? pax?.linkpath, size: pax?.size ?? header.size };
+    }
+  }
+}
+
+async function readHeader(reader: ByteReader): Promise<Header | "end"> {
+  const block = await readBlocks(reader, blockSize);
+  const header = decodeHeader(block);
+  if (header !== "end") return accepted(header);
+  const second = decodeHeader(await readBlocks(reader, blockSize));
+  if (second !== "end") throw refused("something follows a block of zeros");
+  return "end";
+}
+
+async function readDescription(reader: ByteReader, { size }: Header): Promise<Uint8Array> {
+  if (size > largestDescription) throw refused(`a description of an entry has more than ${largestDescription} bytes`);
+  return (await readBlocks(reader, size + paddingOf(size))).subarray(0, size);
+}
+
+/** @throws RejectedError ARCHIVE_INVALID where they are cut short */
+export async function readBlocks(reader: ByteReader, size: number): Promise<Uint8Array> {
+  const bytes = await reader.exactly(size);
+  if (bytes.byteLength < size) throw truncated();
+  return bytes;
+}
+
+/** GNU ends its long names with a NUL. */
+function longText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return textOf(end === -1 ? bytes : bytes.subarray(0, end));
+}
+
+/** @returns the checked entry; "root" for the directory itself (`./`), which GNU tar writes and which says nothing */
+function interpret(described: Described, limits: ReadLimits, names: Names): EntryHead | "root" {
+  const { header, size } = described;
+  const written = described.path ?? textOf(header.path);
+  const refuse = (why: string): never => {
+    throw refused(`entry ${quoted(written)}: ${why}`);
+  };
+  const type = types[header.flag];
+  if (type === undefined) return refuse(`its kind ${quoted(header.flag)} is not allowed`);
+  if (type !== "file" && size > 0) refuse(`it is a ${type} and has content`);
+  if (type === "file" && written.endsWith("/")) refuse("it is a file and named like a directory");
+  const path = shortest(written);
+  if (type === "directory" && path === "" && written.startsWith(".")) return "root";
+  const problem = pathProblem(path) ?? names.admit(path, type);
+  if (problem !== undefined) refuse(problem);
+  if (type === "file" || type === "directory") return { type, path, size, mode: header.mode, target: "" };
+
+  if (limits.links !== "inside") refuse(`it is a ${type}, and links are not allowed`);
+  const target = described.target ?? textOf(header.target);
+  if (type === "symlink") {
+    const astray = targetProblem(path, target);
+    if (astray !== undefined) refuse(astray);
+    return { type, path, size, mode: header.mode, target };
+  }
+  const original = shortest(target);
+  if (original === path || !names.isFile(original)) refuse("it links to what is no earlier file");
+  return { type, path, size, mode: header.mode, target: original };
+}
+
+/** Without `.` and empty parts; a leading slash stays, to be refused. */
+const shortest = (path: string): string =>
+  path
+    .split("/")
+    .filter((part, index) => part !== "." && (part !== "" || index === 0))
+    .join("/");
+
+/** Other bytes would be content that only some readers see. */
+async function expectZeros(reader: ByteReader): Promise<void> {
+  let left = mostPadding;
+  for (let chunk = await reader.some(left); chunk !== undefined; chunk = await reader.some(left)) {
+    if (chunk.some((byte) => byte !== 0)) throw refused("something follows its end");
+    left -= chunk.byteLength;
+    if (left === 0) throw refused(`more than ${mostPadding} bytes follow its end`);
+  }
+}
+
+function accepted<T extends object>(result: T | { readonly problem: string }): T {
+  if ("problem" in result) throw refused(result.problem);
+  return result;
+}
+
+function textOf(bytes: Uint8Array): string {
+  const text = decodeText(bytes);
+  if (text === undefined) throw refused("a name is not UTF-8");
+  return text;
+}
+
+export const truncated = (): RejectedError => refused("it is cut short");
+const refused = (why: string): RejectedError => new RejectedError("ARCHIVE_INVALID", `Cannot read archive: ${why}`);

@@ -1,0 +1,108 @@
+import { realpath, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Segment } from "../archive/index.ts";
+import { RejectedError } from "../errors.ts";
+import { Attachments } from "./attachments.ts";
+import type { Source } from "./content.ts";
+import type { CopyOptions, CopyResult } from "./copy.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { flushDirectory, kindOf, publish } from "./disk.ts";
+import { type Graph, type GraphOptions, readGraph } from "./graph.ts";
+import { type ArchivedImage, contentSegment, dockerImageOf, imageArchive } from "./image-archive.ts";
+
+/** How an image will be called in an archive. */
+export type ArchiveNames = Pick<ArchivedImage, "reference" | "name">;
+
+/** An archive that could be written: nothing but manifests has been read for it. */
+export interface PlannedArchive {
+  readonly image: ArchivedImage;
+  /** What copying it means. */
+  readonly result: CopyResult;
+}
+
+export interface ArchiveOptions extends Pick<GraphOptions, "platforms" | "signal"> {
+  readonly names: ArchiveNames;
+  /** Refuse what docker could not load: charts and other artifacts, images whose layers are elsewhere. */
+  readonly loadable: boolean;
+}
+
+/**
+ * Find out what an archive of one image would hold: the image alone. Signatures and the like are listed as left out:
+ * an archive that names what is no image makes `ctr images import` fail.
+ *
+ * @param place how the archive is called in messages
+ * @throws RejectedError IMAGE_INVALID, and what `readGraph` throws
+ */
+export async function planArchive(
+  place: string,
+  source: Source,
+  reference: string,
+  { names, loadable, platforms, signal }: ArchiveOptions,
+): Promise<PlannedArchive> {
+  const root = await source.resolve(reference, signal);
+  const graph = await readGraph(source, root, { platforms, signal });
+  const image: ArchivedImage = { source, root, graph, ...names };
+  if (loadable && dockerImageOf(image) === undefined) {
+    throw new RejectedError(
+      "IMAGE_INVALID",
+      `Cannot write ${place}: docker could not load ${root.digest}, for it is no image, or not all of its layers are there`,
+    );
+  }
+  const moved = graph.blobs.reduce((sum, { size }) => sum + size, 0);
+  return {
+    image,
+    result: {
+      descriptor: root,
+      copied: root,
+      blobs: { moved: graph.blobs.length, mounted: 0, present: 0 },
+      bytes: { moved, reused: 0 },
+      attached: 0,
+      leftOut: await attachedTo(graph, source, signal),
+    },
+  };
+}
+
+async function attachedTo({ manifests }: Graph, source: Source, signal?: AbortSignal): Promise<readonly Descriptor[]> {
+  const attachments = new Attachments();
+  const found: Descriptor[] = [];
+  for (const { descriptor } of manifests) {
+    for await (const attached of attachments.to(descriptor.digest, source, signal)) found.push(attached.descriptor);
+  }
+  return found;
+}
+
+/**
+ * Write an archive: straight from the source into a private file beside `path`, which is flushed and then renamed. An
+ * archive that was there before stays until then, and is replaced, never added to. The target of a symbolic link is
+ * written, not the link.
+ *
+ * @throws RejectedError REFERENCE_INVALID where `path` is no regular file; TransientError DISK_UNAVAILABLE; what the source
+ *   throws
+ */
+export async function writeArchive(
+  path: string,
+  { image }: PlannedArchive,
+  { onBlob, signal }: Pick<CopyOptions, "onBlob" | "signal"> = {},
+): Promise<void> {
+  const file = await realpath(path).catch(() => path);
+  const kind = await kindOf(file);
+  if (kind !== "absent" && typeof kind !== "number") {
+    throw new RejectedError("REFERENCE_INVALID", `Cannot write archive "${path}": it is there, and no regular file`);
+  }
+  const archive = imageArchive([image], (source, descriptor) => {
+    const content = contentSegment(source, descriptor);
+    return whenRead(content, () => onBlob?.({ descriptor, outcome: "written" }));
+  });
+  const directory = dirname(file);
+  await publish(directory, file, async () => archive.read(0, archive.size, signal), rename, signal);
+  await flushDirectory(directory);
+}
+
+/** Tell when a segment has been read to its end. */
+const whenRead = (segment: Segment, tell: () => void): Segment => ({
+  size: segment.size,
+  async *read(start, end, signal) {
+    yield* segment.read(start, end, signal);
+    if (end === segment.size) tell();
+  },
+});

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { imageOf, indexOf, startPair } from "../mirror/pair.ts";
+import { stowage } from "./harness.ts";
+
+const work = await mkdtemp(join(tmpdir(), "stowage-copy-list-"));
+const pair = await startPair();
+after(async () => {
+  await pair[Symbol.asyncDispose]();
+  await rm(work, { recursive: true, force: true });
+});
+const { from, to } = pair;
+await from.push("devops_release/a", "v1", await indexOf("a"));
+await from.push("library/b", "v1", await imageOf("b"));
+const hop = ["--from", from.host, "--to", to.host];
+
+let lists = 0;
+async function write(...lines: readonly string[]): Promise<string> {
+  const file = join(work, `${lists++}.list`);
+  await writeFile(file, lines.map((line) => `${line}\n`).join(""));
+  return file;
+}
+const visible = async (directory: string) => (await readdir(directory)).filter((name) => !name.startsWith("."));
+const json = async (...path: readonly string[]) => JSON.parse(await readFile(join(...path), "utf8"));
+
+test("copy --list mirrors a list and writes report.json; a second run finds everything there", async () => {
+  const report = join(work, "report");
+  const list = await write("release/a:v1", "library/b:v1");
+  const args = ["copy", "--list", list, ...hop, "--rename", "release=devops_release", "--report", report];
+  for (const status of ["copied", "present"] as const) {
+    const ended = await stowage(args);
+    assert.deepEqual([ended.status, ended.stderr], [0, ""]);
+    const summary = JSON.parse(ended.stdout);
+    assert.deepEqual([summary.complete, summary.images, summary[status]], [true, 2, 2]);
+    assert.deepEqual(await visible(report), ["report.json"]);
+    const { complete, images, defects } = await json(report, "report.json");
+    assert.deepEqual([complete, defects], [true, []]);
+    const [first] = images;
+    assert.deepEqual(
+      [first.source, first.target, first.status, first.attempts, first.error],
+      [`${from.host}/devops_release/a:v1`, `${to.host}/release/a:v1`, status, 1, null],
+    );
+    assert.match(first.digest, /^sha256:[a-f0-9]{64}$/);
+    for (const field of ["bytes", "reused", "seconds"]) assert.equal(typeof first[field], "number");
+  }
+});
+
+test("an incomplete run is status 1 and names each failed image, on stderr and in the miss file; the next run removes it", async () => {
+  const report = join(work, "missing");
+  const list = await write("library/b:v1", "library/none:v1");
+  const { status, stdout, stderr } = await stowage(["copy", "--list", list, ...hop, "--report", report]);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    new RegExp(`^stowage copy: missing: ${from.host}/library/none:v1: Cannot resolve "v1" in .*\n$`),
+  );
+  const { complete, missing } = JSON.parse(stdout);
+  assert.deepEqual([complete, missing], [false, 1]);
+  assert.equal(await readFile(join(report, "miss_image.txt"), "utf8"), `${from.host}/library/none:v1\n`);
+  const again = await stowage(["copy", "--list", await write("library/b:v1"), ...hop, "--report", report]);
+  assert.equal(again.status, 0);
+  assert.deepEqual(await visible(report), ["report.json"]);
+});
+
+test("a list with errors is status 1, copies nothing and names every line, with proposals", async () => {
+  const report = join(work, "defects");
+  const list = await write("library/b:v1", "library/php/7.1-apache", "library/c:v1'");
+  pair.forget();
+  const { status, stdout, stderr } = await stowage(["copy", "--list", list, ...hop, "--report", report]);
+  assert.equal(status, 1);
+  const [first, ...rest] = stderr.trimEnd().split("\n");
+  assert.match(first!, /^stowage copy: Cannot use image lists with 2 errors: /);
+  assert.match(rest[0]!, /\.list:2: "library\/php\/7\.1-apache" .*; perhaps "library\/php:7\.1-apache"$/);
+  assert.equal(rest.length, 2);
+  assert.equal(JSON.parse(stdout).complete, false);
+  const { images, defects } = await json(report, "report.json");
+  assert.deepEqual(images, []);
+  const { file, line, text, defect } = defects[0];
+  assert.deepEqual([file, line, text, defect], [list, 2, "library/php/7.1-apache", "slash-for-colon"]);
+  assert.deepEqual([from.requests, to.requests], [[], []]);
+  assert.deepEqual(await visible(report), ["miss_image.txt", "report.json"]);
+});
+
+test("several lists are one, by option, behind it, and of a directory; without --report the report is on stdout", async () => {
+  const directory = await mkdtemp(join(work, "lists-"));
+  await writeFile(join(directory, "one.list"), "library/b:v1\n");
+  await writeFile(join(directory, "notes.listing.txt"), "library/none:v1\n");
+  const other = await write("library/b:v1");
+  const { status, stdout, stderr } = await stowage(["copy", `--list=${directory}`, other, "--list", other, ...hop]);
+  assert.equal(status, 0);
+  const { images, defects } = JSON.parse(stdout);
+  assert.deepEqual([images.length, defects.length, defects[0].defect], [1, 2, "duplicate"]);
+  assert.match(stderr, /^stowage copy: warning: .*more than once\n/);
+});
+
+test("--dry-run says what would be copied, writes no report and moves nothing", async () => {
+  await from.push("library/new", "v1", await imageOf("new"));
+  const report = join(work, "rehearsal");
+  pair.forget();
+  const list = await write("library/new:v1", "library/b:v1");
+  const { status, stdout } = await stowage(["copy", "--list", list, ...hop, "--report", report, "--dry-run"]);
+  assert.equal(status, 0);
+  const { dryRun, images } = JSON.parse(stdout);
+  assert.deepEqual([dryRun, images.map((each: { status: string }) => each.status)], [true, ["copied", "present"]]);
+  assert.ok(to.requests.every((request) => /^(GET|HEAD) /.test(request)));
+  await assert.rejects(readdir(report), { code: "ENOENT" });
+});
+
+test("--references mirrors what stowage images prints, each from its own host", async () => {
+  const list = await write(`${from.host}/library/b:v1`);
+  const { status, stdout } = await stowage(["copy", "--list", list, "--references", "--to", to.host]);
+  assert.equal(status, 0, stdout);
+  assert.equal(JSON.parse(stdout).images[0].target, `${to.host}/library/b:v1`);
+  assert.equal((await stowage(["copy", "--list", list, ...hop])).status, 1, "a list of the other form has hosts");
+});
+
+test("which projects are allowed comes from the configuration, or from --project", async () => {
+  const config = join(work, "stowage.yaml");
+  const registries = `registries: [{ host: "${from.host}", renameWhenSource: { store: library } }]`;
+  await writeFile(config, `${registries}\nlists: { projects: [store] }\n`);
+  const list = await write("store/b:v1");
+  const args = ["copy", "--list", list, ...hop];
+  assert.equal((await stowage(args)).status, 1);
+  const { status, stdout } = await stowage([...args, "--config", config]);
+  assert.deepEqual([status, JSON.parse(stdout).images[0].source], [0, `${from.host}/library/b:v1`]);
+  assert.equal((await stowage([...args, "--project", "store", "--rename", "store=library"])).status, 0);
+});
+
+test("a list that is not there is status 1 and named", async () => {
+  const { status, stderr } = await stowage(["copy", "--list", "/nowhere/a.list", ...hop]);
+  assert.deepEqual(
+    [status, stderr],
+    [1, 'stowage copy: Cannot read image list "/nowhere/a.list": ENOENT (LIST_INVALID)\n'],
+  );
+});
+
+for (const [what, args] of [
+  ["no target", ["--from", "a.example"]],
+  ["no source", ["--to", "b.example"]],
+  ["a host that is none", ["--from", "a.example", "--to", "https://b.example"]],
+  ["a rename that is none", ["--from", "a.example", "--to", "b.example", "--rename", "release"]],
+  ["a rename of more than the first part", ["--from", "a.example", "--to", "b.example", "--rename", "a/b=c"]],
+  ["a rename without --from", ["--references", "--to", "b.example", "--rename", "a=b"]],
+  ["an unknown option", ["--from", "a.example", "--to", "b.example", "--colour"]],
+] as const) {
+  test(`copy --list with ${what} is a usage error`, async () => {
+    const { status, stdout, stderr } = await stowage(["copy", "--list", "/nowhere/a.list", ...args]);
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, /Usage: stowage copy/);
+  });
+}
