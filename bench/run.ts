@@ -2,6 +2,7 @@
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<string> }>>> = {
   "cold-start": () => import("./cold-start.ts"),
   broker: () => import("./broker.ts"),
+  mirror: () => import("./mirror.ts"),
 };
 
 const [name = ""] = process.argv.slice(2);

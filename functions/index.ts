@@ -6,6 +6,7 @@ export const functions = {
   bury: () => import("./bury.ts"),
   "index-charts": () => import("./index-charts.ts"),
   "list-images": () => import("./list-images.ts"),
+  "mirror-images": () => import("./mirror-images.ts"),
   "receive-webhook": () => import("./receive-webhook.ts"),
   "serve-charts": () => import("./serve-charts.ts"),
 } as const satisfies Record<string, () => Promise<{ readonly default: AnyFunction }>>;

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type Document, parseDocument } from "yaml";
 import { RejectedError } from "../errors.ts";
 import { type Config, configSchema } from "./schema.ts";
 
@@ -58,7 +57,9 @@ async function readYaml(file: string): Promise<unknown> {
     return refuse((error as NodeJS.ErrnoException).code ?? String(error), error);
   }
   if (text.length > MAX_BYTES) return refuse(`it is larger than ${MAX_BYTES} bytes`);
-  const document: Document = parseDocument(text, { strict: true, uniqueKeys: true });
+  // most hosts are configured by the environment alone: they need not load a YAML reader to start
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(text, { strict: true, uniqueKeys: true });
   if (document.errors.length > 0) return refuse(document.errors.map(({ message }) => firstLine(message)).join("; "));
   try {
     return document.toJS({ maxAliasCount: 50 }) ?? {};

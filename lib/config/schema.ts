@@ -1,8 +1,10 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const host = z
   .string()
   .regex(/^(\[[a-fA-F0-9:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, "must be a host, with :port where it has one");
+// https://github.com/distribution/reference/blob/v0.6.0/regexp.go
+const pathPart = z.string().regex(/^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/, "must be one part of a repository's name");
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
 /** What stowage.yaml may hold. Strict: a field nobody reads is a mistake somebody should hear about. */
@@ -18,6 +20,19 @@ export const configSchema = z.strictObject({
         scheme: z.enum(["http", "https", "auto"]).optional().meta({
           description: "Default: http for loopback hosts, https for all others; auto tries https, then http",
         }),
+        maxConcurrency: z.int().min(1).max(256).optional().meta({
+          description: "Requests under way at once at most, of those that read and of those that write. Default: 16",
+        }),
+        maxUploadBytes: z.int().min(1024 * 1024).optional().meta({
+          description: "Bytes a single request may carry; larger blobs go up in parts. Default: what the registry takes",
+        }),
+        renameWhenSource: z.record(pathPart, pathPart).optional().meta({
+          description:
+            "When images are mirrored from it: what the first part of their path is called there, by its name in the lists",
+        }),
+        mustBeEmpty: z.boolean().optional().meta({
+          description: "When images are mirrored to it: refuse while it holds any image that is not in the lists",
+        }),
       }),
     )
     .default([])
@@ -26,6 +41,15 @@ export const configSchema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .meta({ description: "Files of the dockerconfigjson form, looked at before the usual places" }),
+  lists: z
+    .strictObject({
+      projects: z
+        .array(z.union([pathPart, z.literal("*")]))
+        .min(1)
+        .default(["release", "library"])
+        .meta({ description: "What the first part of a line may be in image lists without hosts; `*` allows all" }),
+    })
+    .prefault({}),
   index: z
     .strictObject({
       registries: z.array(host).default([]).meta({ description: "Registries that a reconcile walks" }),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { RejectedError } from "../errors.ts";
 import { derivedId, type Event, originate } from "../events/index.ts";
 import { type Digest, isDigest, isManifest, isRepository, isTag, mediaTypes } from "../oci/index.ts";

@@ -14,6 +14,16 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly pid: number;
 }
 
+/** A request that was answered. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly status: number;
+  /** Of the answer's body. */
+  readonly bytes: number;
+}
+
 export interface DockerRegistryOptions {
   /** Where notifications go, with the headers they carry. */
   readonly notify?: { readonly url: string; readonly headers?: Readonly<Record<string, string>> };
@@ -21,6 +31,8 @@ export interface DockerRegistryOptions {
   readonly directory?: string;
   /** Lines for an htpasswd file: basic auth. */
   readonly htpasswd?: string;
+  /** Told of every request, from the registry's own log. */
+  readonly onRequest?: (request: AnsweredRequest) => void;
 }
 
 /** Start Debian's docker-registry (distribution 2.8) on a free loopback port. Ends and removes itself on disposal. */
@@ -60,6 +72,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       if (seen.length < 50) seen.push(line);
       const address = /listening on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
       if (address) resolve(address);
+      if (options.onRequest && line.includes('"http.response.written"')) options.onRequest(answeredRequest(line));
     });
   });
   return {
@@ -75,4 +88,19 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       await rm(work, { recursive: true, force: true });
     },
   };
+}
+
+interface LogEntry {
+  readonly "http.request.method": string;
+  readonly "http.request.uri": string;
+  readonly "http.response.status": number;
+  readonly "http.response.written": number;
+}
+
+function answeredRequest(line: string): AnsweredRequest {
+  const entry = JSON.parse(line) as LogEntry;
+  const { "http.request.method": method, "http.request.uri": path } = entry;
+  const { "http.response.status": status, "http.response.written": written } = entry;
+  // it also counts what a HEAD would have had
+  return { method, path, status, bytes: method === "HEAD" ? 0 : written };
 }

@@ -1,0 +1,130 @@
+import { RejectedError, StowageError } from "../errors.ts";
+import { type CopyResult, dryRun, type Registries, type Sleep, type Transfer, tagOrDigest } from "../oci/index.ts";
+import type { Observer, Side } from "./observe.ts";
+import type { Retries } from "./retries.ts";
+import { type MirrorRequest, namesOf, type PlannedImage } from "./request.ts";
+
+/** What has become of one image. The names are those of report.json. */
+export interface ImageResult {
+  /** As pulled. */
+  readonly source: string;
+  /** As pushed. */
+  readonly target: string;
+  /** `present`: nothing had to be written. `missing`: not at the source. `denied`: by the registry on `side`. */
+  readonly status: "copied" | "present" | "missing" | "denied" | "failed";
+  /** Which registry an image failed at; null when it did not fail. */
+  readonly side: Side | null;
+  /** What the target has; null when the image failed. */
+  readonly digest: string | null;
+  readonly attempts: number;
+  /** Bytes of configs and layers that moved, in all attempts. */
+  readonly bytes: number;
+  /** Bytes that did not have to move. */
+  readonly reused: number;
+  readonly seconds: number;
+  readonly error: string | null;
+  /** One of docs/errors.md, or UNEXPECTED. */
+  readonly code: string | null;
+}
+
+export interface ImageTools {
+  readonly registries: Registries;
+  /** One for all images of the run: what one of them has brought, the others need not bring. */
+  readonly transfer: Transfer;
+  readonly createTransfer: () => Transfer;
+  readonly observer: Observer;
+  readonly retries: Retries;
+  readonly sleep: Sleep;
+}
+
+/**
+ * Mirror one image. A failure is a result; only an abort is thrown.
+ *
+ * The tag is written when everything below it has been copied or found, so an image whose pull failed is never pushed.
+ */
+export async function mirrorImage(
+  planned: PlannedImage,
+  request: MirrorRequest,
+  tools: ImageTools,
+  signal: AbortSignal,
+): Promise<ImageResult> {
+  const { observer, retries, sleep } = tools;
+  const started = performance.now();
+  const seen: Seen = { resolved: false, changed: false, bytes: 0 };
+  let { transfer } = tools;
+  for (let attempts = 1; ; attempts += 1) {
+    const end = () => ({ attempts, bytes: seen.bytes, seconds: Math.round(performance.now() - started) / 1000 });
+    try {
+      const { copied, bytes } = await attempt(planned, request, { ...tools, transfer }, seen, signal);
+      retries.succeeded(planned.source.registry, planned.target.registry);
+      return {
+        ...namesOf(planned),
+        status: seen.changed ? "copied" : "present",
+        side: null,
+        digest: copied.digest,
+        ...end(),
+        reused: Math.max(0, bytes.moved + bytes.reused - seen.bytes),
+        error: null,
+        code: null,
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      const side = observer.sideOf(error);
+      const failure = describe(error, side, seen);
+      const host = planned[side].registry;
+      const wait = failure.status === "missing" ? undefined : retries.waitAfter(error, attempts, host);
+      if (wait === undefined) return { ...namesOf(planned), ...failure, digest: null, ...end(), reused: 0 };
+      // a transfer remembers what it was told, so after a wrong answer another one has to ask
+      if (error instanceof RejectedError) transfer = tools.createTransfer();
+      await sleep(wait, signal);
+    }
+  }
+}
+
+/** What attempts have come to. */
+interface Seen {
+  /** Whether the source has the image. */
+  resolved: boolean;
+  /** Whether something was written. */
+  changed: boolean;
+  /** That moved. */
+  bytes: number;
+}
+
+function attempt(
+  { source, target }: PlannedImage,
+  { platforms, rewriteIndex, recheck = false, dryRun: isRehearsal = false }: MirrorRequest,
+  { registries, transfer, observer }: ImageTools,
+  seen: Seen,
+  signal: AbortSignal,
+): Promise<CopyResult> {
+  const pull = observer.source(registries.repository(source.registry, source.repository), () => {
+    seen.resolved = true;
+  });
+  const push = registries.repository(target.registry, target.repository);
+  const observed = observer.target(isRehearsal ? dryRun(push) : push, () => {
+    seen.changed = true;
+  });
+  return transfer.copy(pull, tagOrDigest(source), observed, {
+    as: target.tag,
+    platforms,
+    rewriteIndex,
+    recheck: recheck ? "all" : platforms === undefined ? "nothing" : "parts",
+    signal,
+    onBlob({ descriptor, outcome }) {
+      if (outcome === "written") seen.bytes += descriptor.size;
+    },
+  });
+}
+
+function describe(
+  error: unknown,
+  side: Side,
+  { resolved }: Seen,
+): Pick<ImageResult, "status" | "side" | "error" | "code"> {
+  const { message } = error instanceof Error ? error : { message: String(error) };
+  // one image's bug must not cost the others their run; the report shows it
+  const code = error instanceof StowageError ? error.code : "UNEXPECTED";
+  const status = code === "REGISTRY_DENIED" ? "denied" : "failed";
+  return { status: code === "CONTENT_UNKNOWN" && side === "source" ? "missing" : status, side, error: message, code };
+}
