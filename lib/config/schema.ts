@@ -23,9 +23,14 @@ export const configSchema = z.strictObject({
         maxConcurrency: z.int().min(1).max(256).optional().meta({
           description: "Requests under way at once at most, of those that read and of those that write. Default: 16",
         }),
-        maxUploadBytes: z.int().min(1024 * 1024).optional().meta({
-          description: "Bytes a single request may carry; larger blobs go up in parts. Default: what the registry takes",
-        }),
+        maxUploadBytes: z
+          .int()
+          .min(1024 * 1024)
+          .optional()
+          .meta({
+            description:
+              "Bytes a single request may carry; larger blobs go up in parts. Default: what the registry takes",
+          }),
         renameWhenSource: z.record(pathPart, pathPart).optional().meta({
           description:
             "When images are mirrored from it: what the first part of their path is called there, by its name in the lists",

@@ -91,7 +91,8 @@ const limits = { entries: 10_000, bytes: 1024 ** 3 } as const;
 
 async function fileOf(tarball: Uint8Array, wanted: string): Promise<Uint8Array> {
   for await (const { path, body } of readTar(gunzipBounded(Readable.from([tarball]), limits), limits)) {
-    if (path === wanted) return buffer(body);
+    // awaited here: leaving the loop ends the reader, and with it the body
+    if (path === wanted) return await buffer(body);
   }
   throw new Error(`${PACKAGE} holds no ${wanted}`);
 }
