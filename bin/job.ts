@@ -1,3 +1,4 @@
+import "./young-generation.ts";
 import { join } from "node:path";
 import { functions, isFunctionName } from "../functions/index.ts";
 import { compose } from "../lib/compose.ts";

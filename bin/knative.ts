@@ -1,3 +1,4 @@
+import "./young-generation.ts";
 import { functions, isFunctionName } from "../functions/index.ts";
 import { compose } from "../lib/compose.ts";
 import { loadConfig } from "../lib/config/index.ts";

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./young-generation.ts";
 import { join } from "node:path";
 import { functions } from "../functions/index.ts";
 import { main } from "../lib/cli/index.ts";

@@ -10,18 +10,20 @@ export interface Surroundings {
   readonly publish?: Ports["publish"];
   /** Where a registry of this process is reached, by its host name: wins over the configuration. */
   readonly endpoints?: Readonly<Record<string, string>>;
+  /** How many milliseconds a request waits for a registry that throttles, where nobody tries again later; default 5000. */
+  readonly maxWait?: number;
 }
 
 /**
  * From configuration to ports: the one place that knows every adapter. Each is loaded when a function first asks for it,
  * and then shared.
  */
-export function compose(config: Config, { log, publish, endpoints = {} }: Surroundings): Deps {
+export function compose(config: Config, { log, publish, endpoints = {}, maxWait }: Surroundings): Deps {
   const open: { readonly [K in keyof Ports]: () => Promise<Ports[K]> } = {
     config: async () => config,
     store: async () => (await import("./store/index.ts")).openStore(config.store),
     stores: async () => (await import("./store/index.ts")).openStore,
-    registries: () => openConfiguredRegistries(config, endpoints),
+    registries: () => openConfiguredRegistries(config, endpoints, maxWait),
     renderer: async () => {
       const { ensureHelm, openHelmRenderer } = await import("./helm/index.ts");
       return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
@@ -50,6 +52,7 @@ export function compose(config: Config, { log, publish, endpoints = {} }: Surrou
 async function openConfiguredRegistries(
   config: Config,
   endpoints: Readonly<Record<string, string>>,
+  maxWait: number | undefined,
 ): Promise<Ports["registries"]> {
   const { openRegistries } = await import("./oci/index.ts");
   const own = Object.entries(endpoints).map(([host, endpoint]) => ({ host, endpoint }));
@@ -59,6 +62,7 @@ async function openConfiguredRegistries(
     credentialFiles: config.credentials,
     userAgent: "stowage",
     proxyEnv: process.env,
+    maxWait,
   });
 }
 

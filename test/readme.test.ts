@@ -41,6 +41,7 @@ test("every command of the README runs, in its order", requiring("curl"), async 
       const here = command
         .replaceAll("http://127.0.0.1:8080", url)
         .replaceAll("127.0.0.1:5000", registry)
+        .replaceAll("localhost:5000", registry.replace("127.0.0.1", "localhost"))
         .replaceAll("/tmp/stowage-readme", work)
         .replace("stowage -- send", `stowage -- send --to ${url}/`)
         .replace("npm run --silent stowage --", `${process.execPath} ${join(root, "bin/stowage.ts")}`);

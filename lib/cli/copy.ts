@@ -12,6 +12,9 @@ import { readArguments, UsageError } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Verb } from "./verb.ts";
 
+/** Nobody else tries again. */
+const MAX_WAIT_MS = 120_000;
+
 /**
  * Copy one image, chart or other artifact from one place to another. Prints what it was and what had to move; with
  * --dry-run what would have to, blob by blob, and leaves the destination as it is.
@@ -24,6 +27,7 @@ export const copyVerb: Verb = async (args, surroundings) => {
     args,
     {
       platform: { type: "string", multiple: true, default: [] },
+      "rewrite-index": { type: "boolean", default: false },
       "dry-run": { type: "boolean", default: false },
       config: { type: "string" },
     },
@@ -33,13 +37,14 @@ export const copyVerb: Verb = async (args, surroundings) => {
   const [from, to] = positionals.map(readPlace) as [Place, Place];
   const { env, log, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
-  const { registries } = await compose(config, { log }).ports(["registries"]);
+  const { registries } = await compose(config, { log, maxWait: MAX_WAIT_MS }).ports(["registries"]);
   await using opened = await openSourcePlace(from, registries);
   const isRehearsal = values["dry-run"];
   const destination = await (isRehearsal ? rehearseDestination : openDestination)(to, registries);
   const moves: Pick<Descriptor, "digest" | "size">[] = [];
   const result = await destination.copy(opened, {
     platforms: values.platform.length > 0 ? values.platform : undefined,
+    rewriteIndex: values["rewrite-index"],
     signal,
     onBlob({ descriptor: { digest, size }, outcome }) {
       if (outcome === "written") moves.push({ digest, size });

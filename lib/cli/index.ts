@@ -26,7 +26,7 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
   },
   copy: {
     usage:
-      "copy SRC DST [--platform P]… [--dry-run] [--config FILE]\n" +
+      "copy SRC DST [--platform P]… [--rewrite-index] [--dry-run] [--config FILE]\n" +
       "       SRC and DST: docker://REFERENCE, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF],\n" +
       "       registry-tree:DIR/REPO:TAG\n" +
       "       stowage copy --list FILE|DIR… --from HOST --to HOST [--rename OLD=NEW]… [--project NAME]… [--platform P]…\n" +

@@ -1,8 +1,8 @@
-import { RejectedError, StowageError } from "../errors.ts";
+import { StowageError } from "../errors.ts";
 import { type CopyResult, dryRun, type Registries, type Sleep, type Transfer, tagOrDigest } from "../oci/index.ts";
 import type { Observer, Side } from "./observe.ts";
-import type { Retries } from "./retries.ts";
 import { type MirrorRequest, namesOf, type PlannedImage } from "./request.ts";
+import { isUnavailable, type Retries } from "./retries.ts";
 
 /** What has become of one image. The names are those of report.json. */
 export interface ImageResult {
@@ -37,6 +37,9 @@ export interface ImageTools {
   readonly sleep: Sleep;
 }
 
+/** Each brought something further, or is one of a few that did not. */
+const MAX_ATTEMPTS = 20;
+
 /**
  * Mirror one image. A failure is a result; only an abort is thrown.
  *
@@ -50,16 +53,18 @@ export async function mirrorImage(
 ): Promise<ImageResult> {
   const { observer, retries, sleep } = tools;
   const started = performance.now();
-  const seen: Seen = { resolved: false, changed: false, bytes: 0 };
+  const seen: Seen = { resolved: false, changes: 0, bytes: 0 };
   let { transfer } = tools;
+  let fruitless = 0;
   for (let attempts = 1; ; attempts += 1) {
+    const before = seen.changes;
     const end = () => ({ attempts, bytes: seen.bytes, seconds: Math.round(performance.now() - started) / 1000 });
     try {
       const { copied, bytes } = await attempt(planned, request, { ...tools, transfer }, seen, signal);
       retries.succeeded(planned.source.registry, planned.target.registry);
       return {
         ...namesOf(planned),
-        status: seen.changed ? "copied" : "present",
+        status: seen.changes > 0 ? "copied" : "present",
         side: null,
         digest: copied.digest,
         ...end(),
@@ -70,12 +75,15 @@ export async function mirrorImage(
     } catch (error) {
       signal.throwIfAborted();
       const side = observer.sideOf(error);
-      const failure = describe(error, side, seen);
-      const host = planned[side].registry;
-      const wait = failure.status === "missing" ? undefined : retries.waitAfter(error, attempts, host);
+      const failure = describe(error, side);
+      // what the source has never heard of is not there; what it has named itself ought to be
+      const isMissing = failure.status === "missing" && !seen.resolved;
+      fruitless = seen.changes > before ? 1 : fruitless + 1;
+      const isOver = isMissing || attempts === MAX_ATTEMPTS;
+      const wait = isOver ? undefined : retries.waitAfter(error, fruitless, planned[side].registry);
       if (wait === undefined) return { ...namesOf(planned), ...failure, digest: null, ...end(), reused: 0 };
       // a transfer remembers what it was told, so after a wrong answer another one has to ask
-      if (error instanceof RejectedError) transfer = tools.createTransfer();
+      if (!isUnavailable(error)) transfer = tools.createTransfer();
       await sleep(wait, signal);
     }
   }
@@ -83,10 +91,10 @@ export async function mirrorImage(
 
 /** What attempts have come to. */
 interface Seen {
-  /** Whether the source has the image. */
+  /** Whether the source has named the image. */
   resolved: boolean;
-  /** Whether something was written. */
-  changed: boolean;
+  /** How often something was written. */
+  changes: number;
   /** That moved. */
   bytes: number;
 }
@@ -103,7 +111,7 @@ function attempt(
   });
   const push = registries.repository(target.registry, target.repository);
   const observed = observer.target(isRehearsal ? dryRun(push) : push, () => {
-    seen.changed = true;
+    seen.changes += 1;
   });
   return transfer.copy(pull, tagOrDigest(source), observed, {
     as: target.tag,
@@ -117,11 +125,7 @@ function attempt(
   });
 }
 
-function describe(
-  error: unknown,
-  side: Side,
-  { resolved }: Seen,
-): Pick<ImageResult, "status" | "side" | "error" | "code"> {
+function describe(error: unknown, side: Side): Pick<ImageResult, "status" | "side" | "error" | "code"> {
   const { message } = error instanceof Error ? error : { message: String(error) };
   // one image's bug must not cost the others their run; the report shows it
   const code = error instanceof StowageError ? error.code : "UNEXPECTED";

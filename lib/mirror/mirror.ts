@@ -1,16 +1,24 @@
 import { RejectedError } from "../errors.ts";
 import { describeDefect, nameOf } from "../images/index.ts";
-import { concurrently, createTransfer, type Registries, type Sleep, sleepFor, type Transfer } from "../oci/index.ts";
+import {
+  concurrently,
+  createTransfer as createOciTransfer,
+  type Registries,
+  type Sleep,
+  sleepFor,
+  type Transfer,
+} from "../oci/index.ts";
 import { foreignImages } from "./foreign.ts";
 import { type ImageResult, mirrorImage } from "./image.ts";
 import { createObserver } from "./observe.ts";
 import type { MirrorReport } from "./report.ts";
 import { type MirrorRequest, type PlannedImage, planImages } from "./request.ts";
+import { Retries } from "./retries.ts";
 
 export interface MirrorPorts {
   readonly registries: Registries;
-  /** Default: one whose knowledge ends with the run. */
-  readonly transfer?: Transfer | undefined;
+  /** Default: {@linkcode createTransfer}. One is made for all images, and others for attempts that must know nothing. */
+  readonly createTransfer?: (() => Transfer) | undefined;
   /** For tests, which assert the waits between attempts instead of waiting. */
   readonly sleep?: Sleep | undefined;
   /** Called as soon as an image has ended. */
@@ -18,7 +26,7 @@ export interface MirrorPorts {
 }
 
 /** Each moves several blobs at once. */
-const IMAGES_AT_ONCE = 4;
+const IMAGES_AT_ONCE = 8;
 
 /**
  * Mirror lists of images from registry to registry, by digest and with all platforms. Every image has a result, whatever
@@ -31,7 +39,7 @@ const IMAGES_AT_ONCE = 4;
  */
 export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal: AbortSignal): Promise<MirrorReport> {
   const started = performance.now();
-  const { registries, transfer = createTransfer(), sleep = sleepFor, onImage } = ports;
+  const { registries, createTransfer = createOciTransfer, sleep = sleepFor, onImage } = ports;
   const end = (images: readonly ImageResult[], refused?: RejectedError): MirrorReport => ({
     complete: refused === undefined && images.every(({ status }) => status === "copied" || status === "present"),
     dryRun: request.dryRun ?? false,
@@ -49,7 +57,14 @@ export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal:
     if (error instanceof RejectedError) return end([], error);
     throw error;
   }
-  const tools = { registries, transfer, sleep, observer: createObserver() };
+  const tools = {
+    registries,
+    transfer: createTransfer(),
+    createTransfer,
+    observer: createObserver(),
+    retries: new Retries(),
+    sleep,
+  };
   const results = await concurrently(
     planned,
     IMAGES_AT_ONCE,

@@ -5,7 +5,8 @@ export type Side = "source" | "target";
 
 /** Watches the ends of copies, which otherwise only throw: who failed decides whether an image was not pulled or not pushed. */
 export interface Observer {
-  source(place: Source): Source;
+  /** @param onResolve called when a reference was found */
+  source(place: Source, onResolve: () => void): Source;
   /** @param onChange called when something was written */
   target(place: Target, onChange: () => void): Target;
   /** Where an error arose first. What no end raised is a judgement on what was read: the source's. */
@@ -46,7 +47,14 @@ export function createObserver(): Observer {
   }
 
   return {
-    source: (place) => watch(place, "source"),
+    source: (place, onResolve) => ({
+      ...watch(place, "source"),
+      async resolve(reference, signal) {
+        const found = await place.resolve(reference, signal).catch(noteAs("source"));
+        onResolve();
+        return found;
+      },
+    }),
     target(place, onChange) {
       const note = noteAs("target");
       return {

@@ -1,13 +1,15 @@
-import { RejectedError, StowageError } from "../errors.ts";
+import { StowageError } from "../errors.ts";
 
-/** On top of those of each request: what helps here is time, or another answer. */
-export const MAX_ATTEMPTS = 4;
+/** On top of those of each request: what helps a host that is unavailable is time. */
+const MAX_WAITS = 4;
 const FIRST_WAIT_MS = 1000;
-const SOON_MS = 250;
 /** Who wants to be left alone for longer is tried in the next run. */
-const MAX_WAIT_MS = 120_000;
+const MAX_ASKED_MS = 120_000;
 /** So many images in a row that were given up on one host say that it is down. */
 const DOWN_AFTER = 5;
+/** What helps against damage is another answer. */
+const MAX_REPEATS = 7;
+const REPEAT_AFTER_MS = 250;
 
 /** Decides which images of a run are tried again, and when. */
 export class Retries {
@@ -15,24 +17,24 @@ export class Retries {
   readonly #givenUp = new Map<string, number>();
 
   /**
-   * A host that is unavailable gets longer and longer waits, and none any more once it seems to be down. What was refused
-   * may have been damaged on the way, as may the answer, so it is tried again soon; but not what is denied.
+   * A host that is unavailable gets longer and longer waits, and none any more once it seems to be down. Anything else may
+   * come from bytes that were damaged on their way, in a refusal as well, and is tried again soon; but not what is denied.
    *
+   * @param fruitless how many attempts in a row brought nothing further
    * @param host where the error arose
    * @returns milliseconds until the next attempt; undefined when there should be none
    */
-  waitAfter(error: unknown, attempts: number, host: string): number | undefined {
+  waitAfter(error: unknown, fruitless: number, host: string): number | undefined {
     // a bug stays
-    if (!(error instanceof StowageError)) return undefined;
-    if (error instanceof RejectedError) {
-      return error.code === "REGISTRY_DENIED" || attempts === MAX_ATTEMPTS ? undefined : jittered(SOON_MS);
-    }
-    const { retryAfter } = error;
-    const wait = retryAfter === undefined ? jittered(FIRST_WAIT_MS * 4 ** (attempts - 1)) : retryAfter * 1000;
+    if (!(error instanceof StowageError) || error.code === "REGISTRY_DENIED") return undefined;
+    if (!isUnavailable(error)) return fruitless > MAX_REPEATS ? undefined : jittered(REPEAT_AFTER_MS);
+    const asked = error.retryAfter === undefined ? undefined : error.retryAfter * 1000;
     const givenUp = this.#givenUp.get(host) ?? 0;
-    if (attempts < MAX_ATTEMPTS && wait <= MAX_WAIT_MS && givenUp < DOWN_AFTER) return wait;
-    this.#givenUp.set(host, givenUp + 1);
-    return undefined;
+    if (fruitless > MAX_WAITS || (asked ?? 0) > MAX_ASKED_MS || givenUp >= DOWN_AFTER) {
+      this.#givenUp.set(host, givenUp + 1);
+      return undefined;
+    }
+    return asked ?? jittered(FIRST_WAIT_MS * 4 ** (fruitless - 1));
   }
 
   /** An image went through: its hosts are up. */
@@ -40,6 +42,10 @@ export class Retries {
     for (const host of hosts) this.#givenUp.delete(host);
   }
 }
+
+/** The registry did not answer, or not with content: what it said before still counts. */
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof StowageError && error.code === "REGISTRY_UNAVAILABLE";
 
 /** Random, so that images that failed together part. */
 const jittered = (milliseconds: number): number => Math.round(milliseconds * (1 + Math.random()));

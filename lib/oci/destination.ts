@@ -15,7 +15,7 @@ import { openTree } from "./tree.ts";
 import { placeTree } from "./tree-place.ts";
 import { type ArchiveNames, type PlannedArchive, planArchive, writeArchive } from "./write-archive.ts";
 
-export type DestinationOptions = Pick<CopyOptions, "platforms" | "onBlob" | "signal">;
+export type DestinationOptions = Pick<CopyOptions, "platforms" | "rewriteIndex" | "onBlob" | "signal">;
 
 /** A place that an image can be copied to. */
 export interface Destination {

@@ -1,9 +1,9 @@
-import { Attachments } from "./attachments.ts";
 import type { Source, Target } from "./content.ts";
-import { CopyRun } from "./copy-run.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { type Arrival, Holdings } from "./holdings.ts";
-import { Recall } from "./recall.ts";
+import { Attachments } from "./transfer/attachments.ts";
+import { CopyRun } from "./transfer/copy-run.ts";
+import { type Arrival, Holdings } from "./transfer/holdings.ts";
+import { Recall } from "./transfer/recall.ts";
 
 /** What has become of one blob. */
 export interface BlobEvent {
@@ -109,8 +109,9 @@ export interface Transfer {
 }
 
 /**
- * Begin a transfer: copies that share what they learn about the places they read and write. A tag is resolved once, so for
- * a transfer the world stands still; it is meant for one run, not for the life of a process.
+ * Begin a transfer: copies that share what they learn about the places they read and write. A tag is resolved once, or once
+ * more after a copy of it has failed: for a transfer the world stands still. It is meant for one run, not for the life of
+ * a process.
  */
 export function createTransfer({ onProgress = () => {} }: TransferOptions = {}): Transfer {
   const recall = new Recall();

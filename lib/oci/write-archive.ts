@@ -2,13 +2,13 @@ import { realpath, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Segment } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
-import { Attachments } from "./attachments.ts";
 import type { Source } from "./content.ts";
 import type { CopyOptions, CopyResult } from "./copy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { flushDirectory, kindOf, publish } from "./disk.ts";
-import { type Graph, type GraphOptions, readGraph } from "./graph.ts";
+import { type Graph, readGraph } from "./graph.ts";
 import { type ArchivedImage, contentSegment, dockerImageOf, imageArchive } from "./image-archive.ts";
+import { Attachments } from "./transfer/attachments.ts";
 
 /** How an image will be called in an archive. */
 export type ArchiveNames = Pick<ArchivedImage, "reference" | "name">;
@@ -20,7 +20,7 @@ export interface PlannedArchive {
   readonly result: CopyResult;
 }
 
-export interface ArchiveOptions extends Pick<GraphOptions, "platforms" | "signal"> {
+export interface ArchiveOptions extends Pick<CopyOptions, "platforms" | "rewriteIndex" | "signal"> {
   readonly names: ArchiveNames;
   /** Refuse what docker could not load: charts and other artifacts, images whose layers are elsewhere. */
   readonly loadable: boolean;
@@ -37,10 +37,11 @@ export async function planArchive(
   place: string,
   source: Source,
   reference: string,
-  { names, loadable, platforms, signal }: ArchiveOptions,
+  { names, loadable, platforms, rewriteIndex: rewrite, signal }: ArchiveOptions,
 ): Promise<PlannedArchive> {
-  const root = await source.resolve(reference, signal);
-  const graph = await readGraph(source, root, { platforms, signal });
+  const descriptor = await source.resolve(reference, signal);
+  const graph = await readGraph(source, descriptor, { platforms, rewrite, signal });
+  const { root } = graph;
   const image: ArchivedImage = { source, root, graph, ...names };
   if (loadable && dockerImageOf(image) === undefined) {
     throw new RejectedError(
@@ -52,7 +53,7 @@ export async function planArchive(
   return {
     image,
     result: {
-      descriptor: root,
+      descriptor,
       copied: root,
       blobs: { moved: graph.blobs.length, mounted: 0, present: 0 },
       bytes: { moved, reused: 0 },

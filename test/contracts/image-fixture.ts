@@ -74,6 +74,29 @@ export function dockerImageFixture(seed: string): ImageFixture {
   return { config, layers: [layer], manifest, pieces: [layer, config, manifest] };
 }
 
+/**
+ * Something that refers to a manifest: a signature, an SBOM.
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage
+ */
+export function referrerFixture(seed: string, subject: Piece): ImageFixture & { readonly listed: Descriptor } {
+  const config = piece("application/vnd.oci.empty.v1+json", "{}");
+  const layer = piece("application/vnd.example.statement", noise(seed, 300));
+  const about = { artifactType: "application/vnd.example.statement.v1", annotations: { seed } };
+  const manifest = piece(
+    mediaTypes.ociManifest,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: config.descriptor,
+      layers: [layer.descriptor],
+      subject: subject.descriptor,
+      ...about,
+    }),
+  );
+  const pieces = [layer, config, manifest];
+  return { config, layers: [layer], manifest, pieces, listed: { ...manifest.descriptor, ...about } };
+}
+
 /** An index over manifests, in the form its media type says. */
 export const indexPiece = (children: readonly Piece[], mediaType: string = mediaTypes.ociIndex): Piece =>
   piece(

@@ -15,6 +15,7 @@ import {
   piece,
   putAll,
   read,
+  referrerFixture,
 } from "./image-fixture.ts";
 
 export interface OpenedTarget {
@@ -50,6 +51,7 @@ export function testTarget(
     refusals(promise);
     transfers(promise);
     removal(promise);
+    referrals(promise);
     assert.deepEqual([...unused], [], "skips a promise that does not exist");
   });
 }
@@ -323,6 +325,26 @@ function transfers(promise: Promised): void {
     assert.deepEqual(await tagsOf(target), ["v1"]);
   });
 
+  promise(
+    "leaves it to bytes that check themselves to be right, but shows nothing before their end",
+    async (target) => {
+      const { descriptor, bytes } = layerPiece("checked", 200_000);
+      const wrong = new RejectedError("CONTENT_MISMATCH", "Cannot take it: the source found it to be wrong");
+      async function* failing(): Bytes {
+        yield* inChunks(bytes);
+        throw wrong;
+      }
+      await assert.rejects(
+        target.put(descriptor, async () => failing(), { verified: true }),
+        (error) => causes(error).includes(wrong),
+      );
+      assert.equal(await target.has(descriptor), false);
+      const known = { verified: true, absent: true };
+      assert.equal(await target.put(descriptor, async () => inChunks(bytes), known), "written");
+      assert.deepEqual(await read(target, descriptor), bytes);
+    },
+  );
+
   promise("stops a put that is aborted on its way, and ends the transfer behind it", async (target) => {
     const { descriptor, bytes } = layerPiece("aborted", 200_000);
     const abort = new AbortController();
@@ -341,6 +363,38 @@ function transfers(promise: Promised): void {
     await ended.promise;
     assert.equal(await target.has(descriptor), false);
     assert.equal(await target.put(descriptor, async () => inChunks(bytes)), "written");
+  });
+}
+
+function referrals(promise: Promised): void {
+  const listOf = async (target: Target, subject: Piece) => {
+    const listed = await Array.fromAsync(target.referrers!(subject.descriptor.digest));
+    return listed.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+  };
+  const inOrder = (...all: readonly { readonly listed: Descriptor }[]) =>
+    all.map(({ listed }) => listed).toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+
+  promise("finds what refers to a manifest, whichever came first, and nothing else", async (target) => {
+    const [image, other] = [imageFixture("subject"), imageFixture("other")];
+    const [early, late] = [referrerFixture("early", image.manifest), referrerFixture("late", image.manifest)];
+    const elsewhere = referrerFixture("elsewhere", other.manifest);
+    assert.deepEqual(await listOf(target, image.manifest), []);
+    await putAll(target, [...early.pieces, ...image.pieces, ...other.pieces]);
+    assert.deepEqual(await listOf(target, image.manifest), inOrder(early));
+    await putAll(target, [...late.pieces, ...elsewhere.pieces]);
+    await putAll(target, early.pieces);
+    assert.deepEqual(await listOf(target, image.manifest), inOrder(early, late));
+    assert.deepEqual(await listOf(target, other.manifest), inOrder(elsewhere));
+    assert.deepEqual(await listOf(target, early.manifest), []);
+  });
+
+  promise("loses none of many referrers that come at once", async (target) => {
+    const image = imageFixture("subject");
+    const referrers = Array.from({ length: 8 }, (_, number) => referrerFixture(`${number}`, image.manifest));
+    // docker-registry 2.8 reads links that it is just writing: what they share must not arrive at the same time
+    await putAll(target, [...image.pieces, referrers[0]!.config]);
+    await Promise.all(referrers.map(({ pieces }) => putAll(target, pieces)));
+    assert.deepEqual(await listOf(target, image.manifest), inOrder(...referrers));
   });
 }
 

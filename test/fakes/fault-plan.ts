@@ -9,7 +9,7 @@ export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly retryAfter?: string }
   /** The connection is reset; the registry never sees the request. */
   | { readonly kind: "reset" }
-  /** The registry does what it is asked, and the connection is reset inside its answer; before its head where it has no body. */
+  /** The registry does what it is asked, and the connection is reset in its answer's body; with 0 or without body, before it. */
   | { readonly kind: "reset-answer"; readonly at: number }
   /** The connection is reset when so many bytes of the request's body have passed. */
   | { readonly kind: "reset-upload"; readonly at: number }

@@ -98,7 +98,7 @@ export async function startFaultProxy({ registry, seed = "", tokens = false }: F
     const incoming = await promise;
 
     const hasBody = method !== "HEAD" && incoming.headers["content-length"] !== "0";
-    if (fault?.kind === "reset-answer" && !hasBody) return reset(response);
+    if (fault?.kind === "reset-answer" && (fault.at === 0 || !hasBody)) return reset(response);
     response.writeHead(incoming.statusCode ?? 502, alteredHeaders(incoming.headers, fault));
     const down = broken(incoming, faultOfBody(fault, "down"), (count) => {
       bytes.down += count;
@@ -188,14 +188,20 @@ async function* broken(
   }
 }
 
-/** Like pipeline(), which would destroy the response where it has to stay open, or to be reset. */
+/**
+ * Unlike pipeline(), this does not destroy a response that has to stay open or to be reset; and all that was sent is with
+ * the kernel afterwards, which would not send it any more after a reset.
+ */
 async function send(body: AsyncIterable<Buffer>, response: ServerResponse): Promise<void> {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
+  const { promise: gone, reject: leave } = Promise.withResolvers<never>();
+  gone.catch(() => {});
+  response.once("close", () => leave(new Error("The client has left")));
   for await (const chunk of body) {
-    if (!response.write(chunk)) await once(response, "drain", { signal: gone.signal });
+    await Promise.race([gone, new Promise<void>((resolve) => response.write(chunk, () => resolve()))]);
   }
 }
+
+const LOGIN = "<html><title>Log in</title></html>";
 
 /** @returns whether there is nothing left to do */
 function answerInstead(request: IncomingMessage, response: ServerResponse, fault: Fault): boolean {
@@ -214,7 +220,7 @@ function answerInstead(request: IncomingMessage, response: ServerResponse, fault
       response.writeHead(307, { location: request.url }).end();
       break;
     case "html":
-      response.writeHead(200, { "content-type": "text/html" }).end("<html><title>Log in</title></html>");
+      response.writeHead(200, { "content-type": "text/html", "content-length": LOGIN.length }).end(LOGIN);
       break;
     default:
       return false;

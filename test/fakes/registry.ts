@@ -1,8 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { bytesOf, digestOf, giveBlob, refuse, sendJson, split } from "./answers.ts";
+
+export { refuse, sendJson } from "./answers.ts";
 
 /** One request as it arrived. */
 export interface SeenRequest {
@@ -46,11 +49,23 @@ export interface FakeRegistryOptions {
   readonly identityToken?: string;
   /** Seconds; default: the service does not say. */
   readonly expiresIn?: number;
-  /** Names on a page; default: all. */
+  /** Names, or referrers, on a page; default: all. */
   readonly pageSize?: number;
+  /** Whether it speaks the referrers API. Default: no, as distribution. */
+  readonly referrers?: boolean;
+  /** Which blobs can be mounted; default: any that the token covers. */
+  readonly mounts?: "any" | "referenced" | "none";
+  /** Bytes that a request may carry; for more, a proxy in front answers 413. */
+  readonly maxBody?: number;
+  /** Bytes that each part of a blob must have, except the last. */
+  readonly minChunk?: number;
+  /** How it differs from a good registry: for the first `METHOD /path?query` that contains the text, after `misbehave`. */
+  readonly deviations?: readonly (readonly [match: string, how: Misbehaviour])[];
   /** Speak https with this key and certificate, in PEM. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
+
+const INDEX = "application/vnd.oci.image.index.v1+json";
 
 /**
  * A registry in memory that speaks the whole protocol (distribution-spec v1.1, token authentication as in
@@ -61,7 +76,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   const repositories = new Map<string, FakeRepository>();
   const misbehaviours: { match: string; how: Misbehaviour; times: number }[] = [];
   const tokens = new Map<string, ReadonlySet<string>>();
-  const uploads = new Set<string>();
+  const uploads = new Map<string, Buffer>();
 
   const repository = (name: string): FakeRepository => {
     const known = repositories.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
@@ -73,11 +88,11 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     const { method = "", url = "", headers } = request;
     requests.push({ method, path: url, headers: headers as SeenRequest["headers"] });
     const proceed = () => answer(request, response);
-    const planned = misbehaviours.find(({ match, times }) => times > 0 && `${method} ${url}`.includes(match));
+    const line = `${method} ${url}`;
+    const planned = misbehaviours.find(({ match, times }) => times > 0 && line.includes(match));
     if (planned) planned.times -= 1;
-    Promise.resolve(planned ? planned.how(request, response, proceed) : proceed()).catch((error) =>
-      response.destroy(error),
-    );
+    const how = planned?.how ?? options.deviations?.find(([match]) => line.includes(match))?.[1];
+    Promise.resolve(how ? how(request, response, proceed) : proceed()).catch((error) => response.destroy(error));
   };
   const server = options.tls ? createSecureServer(options.tls, listener) : createServer(listener);
   server.listen(0, "127.0.0.1");
@@ -90,7 +105,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     if (url.pathname === "/token") return giveToken(request, response, url);
     const path = decodeURIComponent(url.pathname);
     const [, name = "", door = "", rest = ""] =
-      /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|tags)\/([^/]*)$/.exec(path) ?? [];
+      /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|referrers|tags)\/([^/]*)$/.exec(path) ?? [];
+    if (Number(request.headers["content-length"] ?? 0) > (options.maxBody ?? Number.POSITIVE_INFINITY)) {
+      return void response.writeHead(413, { "content-type": "text/html" }).end("<h1>413 Request Entity Too Large</h1>");
+    }
     if (!allowed(request, response, path, name)) return;
     if (path === "/v2/") return void response.end("{}");
     if (path === "/v2/_catalog") return list(response, url, "repositories", [...repositories.keys()], undefined);
@@ -104,6 +122,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       return blob ? giveBlob(request, response, blob) : refuse(response, 404, "BLOB_UNKNOWN");
     }
     if (door === "manifests") return manifest(request, response, name, rest);
+    if (door === "referrers" && options.referrers) return listReferrers(response, url, name, rest);
     refuse(response, 404, "UNSUPPORTED");
   }
 
@@ -157,24 +176,66 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   ): Promise<void> {
     const { blobs } = repository(name);
     if (request.method === "POST") {
-      const mounted = repositories
-        .get(url.searchParams.get("from") ?? "")
-        ?.blobs.get(url.searchParams.get("mount") ?? "");
+      const mounted = mountable(request, url);
       if (mounted) {
-        blobs.set(url.searchParams.get("mount") ?? "", mounted);
+        blobs.set(digestOf(mounted), mounted);
         return void response.writeHead(201).end();
       }
       const session = `${randomUUID()}?_state=a%2Fb%3d%20c+d&part=1`;
-      uploads.add(session);
-      return void response.writeHead(202, { location: `/v2/${name}/blobs/uploads/${session}` }).end();
+      uploads.set(session, Buffer.of());
+      return accept(response, name, session);
     }
     // the query must come back byte for byte
     const [session = "", digest = ""] = (request.url ?? "").split("/uploads/")[1]?.split("&digest=") ?? [];
-    if (!id || !uploads.delete(session)) return refuse(response, 404, "BLOB_UPLOAD_UNKNOWN");
-    const bytes = await bytesOf(request);
+    const before = uploads.get(session);
+    if (!id || !before) return refuse(response, 404, "BLOB_UPLOAD_UNKNOWN");
+    const part = await bytesOf(request);
+    const start = request.headers["content-range"]?.split("-")[0];
+    if (start !== undefined && Number(start) !== before.byteLength) return refuse(response, 416, "BLOB_UPLOAD_INVALID");
+    uploads.delete(session);
+    if (request.method === "DELETE") return void response.writeHead(204).end();
+    const bytes = Buffer.concat([before, part]);
+    if (request.method === "PATCH") {
+      if (part.byteLength < (options.minChunk ?? 0)) return refuse(response, 416, "SIZE_INVALID");
+      const next = `${randomUUID()}?_state=next&part=2`;
+      uploads.set(next, bytes);
+      return accept(response, name, next, bytes.byteLength);
+    }
     if (digestOf(bytes) !== decodeURIComponent(digest)) return refuse(response, 400, "DIGEST_INVALID");
     blobs.set(digestOf(bytes), bytes);
     response.writeHead(201).end();
+  }
+
+  /** Where an upload goes on. */
+  function accept(response: ServerResponse, name: string, session: string, size?: number): void {
+    if (size !== undefined) response.setHeader("range", `0-${size - 1}`);
+    if (options.minChunk !== undefined) response.setHeader("oci-chunk-min-length", options.minChunk);
+    response.writeHead(202, { location: `/v2/${name}/blobs/uploads/${session}` }).end();
+  }
+
+  function mountable(request: IncomingMessage, url: URL): Buffer | undefined {
+    const [from, digest] = [url.searchParams.get("from") ?? "", url.searchParams.get("mount") ?? ""];
+    const holder = repositories.get(from);
+    if (options.mounts === "none" || !mayPull(request, from)) return undefined;
+    const isReferenced = () => [...(holder?.manifests.values() ?? [])].some(({ bytes }) => bytes.includes(digest));
+    return options.mounts === "referenced" && !isReferenced() ? undefined : holder?.blobs.get(digest);
+  }
+
+  const mayPull = ({ headers }: IncomingMessage, name: string): boolean =>
+    options.auth !== "bearer" ||
+    tokens.get(headers.authorization?.split(" ")[1] ?? "")?.has(`repository:${name}:pull`) === true;
+
+  function listReferrers(response: ServerResponse, url: URL, name: string, subject: string): void {
+    const all = [...(repositories.get(name)?.manifests ?? [])].flatMap(([digest, { type, bytes }]) => {
+      const { subject: own, artifactType, annotations } = JSON.parse(bytes.toString());
+      if (own?.digest !== subject) return [];
+      return [{ mediaType: type, digest, size: bytes.byteLength, artifactType, annotations }];
+    });
+    const start = Number(url.searchParams.get("token") ?? 0);
+    const page = all.slice(start, start + (options.pageSize ?? all.length));
+    const next = start + page.length;
+    if (next < all.length) response.setHeader("link", `<${url.pathname}?token=${next}>; rel="next"`);
+    sendJson(response, { schemaVersion: 2, mediaType: INDEX, manifests: page }, INDEX);
   }
 
   async function manifest(
@@ -189,8 +250,12 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     if (request.method === "PUT") {
       const bytes = await bytesOf(request);
       const { manifests, tags } = repository(name);
+      const condition = request.headers["if-match"];
+      if (condition !== undefined && condition !== `"${digest}"`) return refuse(response, 412, "MANIFEST_INVALID");
       manifests.set(digestOf(bytes), { type: request.headers["content-type"] ?? "", bytes });
       if (!reference.includes(":")) tags.set(reference, digestOf(bytes));
+      const subject = options.referrers ? JSON.parse(bytes.toString()).subject?.digest : undefined;
+      if (subject) response.setHeader("oci-subject", subject);
       return void response.writeHead(201, { "docker-content-digest": digestOf(bytes) }).end();
     }
     if (!known || !found) return refuse(response, 404, "MANIFEST_UNKNOWN");
@@ -205,6 +270,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       "content-type": found.type,
       "content-length": found.bytes.byteLength,
       "docker-content-digest": digest,
+      etag: `"${digest}"`,
     };
     response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : found.bytes);
   }
@@ -233,43 +299,4 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       await closed;
     },
   };
-}
-
-function giveBlob(request: IncomingMessage, response: ServerResponse, blob: Buffer): void {
-  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-  const start = Number(from ?? 0);
-  const end = to ? Math.min(Number(to), blob.byteLength - 1) : blob.byteLength - 1;
-  const bytes = blob.subarray(start, end + 1);
-  response.setHeader("content-length", bytes.byteLength);
-  if (from !== undefined) response.setHeader("content-range", `bytes ${start}-${end}/${blob.byteLength}`);
-  response.writeHead(from === undefined ? 200 : 206).end(request.method === "HEAD" ? undefined : bytes);
-}
-
-/** Answer with an error in the registries' own form. */
-export function refuse(response: ServerResponse, status: number, code: string, message = "no"): void {
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify({ errors: [{ code, message }] }));
-}
-
-export function sendJson(response: ServerResponse, value: unknown): void {
-  response.setHeader("content-type", "application/json");
-  response.end(JSON.stringify(value));
-}
-
-async function bytesOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-const digestOf = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-
-/** `repository:a:pull,push` → one string for each action. */
-function split(scope: string): readonly string[] {
-  const colon = scope.lastIndexOf(":");
-  if (colon < 0) return [];
-  return scope
-    .slice(colon + 1)
-    .split(",")
-    .map((action) => `${scope.slice(0, colon)}:${action}`);
 }

@@ -44,7 +44,7 @@ test("every way to fail is known by its side, also while bytes or names are read
     assert.equal(observer.sideOf(error), "target", `way ${number}`);
     if (number > 3) continue;
     const other = new RejectedError("CONTENT_UNKNOWN", "Cannot");
-    await assert.rejects(way(observer.source(failing(other)) as Target), other);
+    await assert.rejects(way(observer.source(failing(other), assert.fail) as Target), other);
     assert.equal(observer.sideOf(other), "source", `way ${number}`);
   }
 });
@@ -52,7 +52,7 @@ test("every way to fail is known by its side, also while bytes or names are read
 test("an error of the source stays the source's on its way through the target, also as a cause", async () => {
   for (const wrap of [(error: unknown) => error, (cause: unknown) => new Error("Cannot write", { cause })]) {
     const observer = createObserver();
-    const source = observer.source(failing(new RejectedError("CONTENT_MISMATCH", "Cannot read")));
+    const source = observer.source(failing(new RejectedError("CONTENT_MISMATCH", "Cannot read")), assert.fail);
     const reading: Target = {
       ...failing(new Error("not reached")),
       async put(_, bytes) {

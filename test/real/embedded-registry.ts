@@ -64,7 +64,8 @@ export async function startEmbeddedRegistry(): Promise<EmbeddedRegistry> {
       server.closeAllConnections();
       server.close();
       await once(server, "close");
-      await rm(directory, { recursive: true, force: true });
+      // an upload whose client has gone may still be tidying up
+      await rm(directory, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

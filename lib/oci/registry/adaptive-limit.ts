@@ -57,7 +57,7 @@ export class AdaptiveLimit {
    * @param began when what it refused was begun: what was under way before the last decrease says nothing new
    */
   shrink(began: number, now: number): void {
-    if (began < this.#cutAt) return;
+    if (began <= this.#cutAt) return;
     this.#cutAt = now;
     this.#limit = Math.max(1, this.#limit / 2);
     this.#threshold = this.#limit;

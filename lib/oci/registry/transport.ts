@@ -15,7 +15,15 @@ import {
   parseRefusal,
 } from "./failure.ts";
 import { createHostGate, HostPaused, type Pass } from "./host-gate.ts";
-import { ConnectionFailure, collectBody, type Http, type HttpBody, type HttpResponse, headerOf } from "./http.ts";
+import {
+  abandon,
+  ConnectionFailure,
+  collectBody,
+  type Http,
+  type HttpBody,
+  type HttpResponse,
+  headerOf,
+} from "./http.ts";
 import { type Patience, parseRetryAfter, retrying } from "./retry.ts";
 
 export interface RegistryRequest {
@@ -103,6 +111,8 @@ export interface TransportOptions {
 const MAX_CONCURRENCY = 16;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_REDIRECTS = 5;
+/** Of one request: none, one from the cache or the first that was asked for, and a fresh one. */
+const MAX_AUTHORIZATIONS = 3;
 
 /**
  * Requests to one registry: address, authorization, redirects, retries, errors, and how many there are at once, in one
@@ -139,13 +149,18 @@ export function createTransport({ settings, credentials, http, patience }: Trans
     let url = locate(request, endpoint.base);
     const own = url.origin === endpoint.base.origin;
     let response = own ? await authorized(request, url, endpoint) : await send(request, url);
-    for (let hops = 0; isRedirect(request, response.status); hops += 1) {
+    let hops = 0;
+    for (; isRedirect(request, response.status); hops += 1) {
       await collectBody(response, MAX_ANSWER_BYTES);
       if (hops === MAX_REDIRECTS) throw refused(request, `redirects more than ${MAX_REDIRECTS} times`);
       url = redirected(request, url, headerOf(response, "location"));
       response = await send(request, url);
     }
     const { status, body } = response;
+    if (status === 401 && hops > 0) {
+      await abandon(response);
+      throw refused(request, "redirects to an address that asks for credentials, which do not follow");
+    }
     if (status === 429 || status === 503) {
       const seconds = parseRetryAfter(headerOf(response, "retry-after"));
       pass.busy(seconds === undefined ? 0 : seconds * 1000);
@@ -159,7 +174,7 @@ export function createTransport({ settings, credentials, http, patience }: Trans
     return http.send({ method, url, body, patience, signal, headers: { ...request.headers, authorization } });
   };
 
-  /** Ask the registry itself, and once more when it wants another authorization: tokens end while work goes on. */
+  /** Ask the registry itself, and again when it wants another authorization: tokens end while work goes on, at times early. */
   async function authorized(request: RegistryRequest, url: URL, endpoint: Endpoint): Promise<HttpResponse> {
     const { access, signal } = request;
     authorizer ??= createAuthorizer({
@@ -168,12 +183,17 @@ export function createTransport({ settings, credentials, http, patience }: Trans
       endpoint,
       find: (repository) => credentials.find(host, repository),
     });
-    const sent = await authorizer.authorize(access, signal);
-    const response = await send(request, url, sent);
-    if (response.status !== 401) return response;
-    const said = await collectBody(response, MAX_REFUSAL_BYTES);
-    const better = await authorizer.challenged(headerOf(response, "www-authenticate"), access, sent, signal);
-    return better === undefined ? { ...response, body: streamOf(said ?? Buffer.of()) } : send(request, url, better);
+    let sent = await authorizer.authorize(access, signal);
+    for (let tries = 1; ; tries += 1) {
+      const response = await send(request, url, sent);
+      if (response.status !== 401) return response;
+      const said = await collectBody(response, MAX_REFUSAL_BYTES);
+      const challenge = headerOf(response, "www-authenticate");
+      const better =
+        tries < MAX_AUTHORIZATIONS ? await authorizer.challenged(challenge, access, sent, signal) : undefined;
+      if (better === undefined) return { ...response, body: streamOf(said ?? Buffer.of()) };
+      sent = better;
+    }
   }
 
   /** Where to send a request. Addresses by which a registry names itself lead to where it is reached. */

@@ -6,8 +6,10 @@ import { openRegistries, type RegistrySettings } from "../../../lib/oci/registry
 
 export interface OpenedRegistries extends AsyncDisposable {
   readonly registries: Registries;
-  /** The waits between tries that were asked for, in milliseconds. Nobody waited. */
+  /** The waits between tries that were asked for, in milliseconds. Nobody waited: time only goes on by them. */
   readonly waits: readonly number[];
+  /** Let time go on. */
+  pass(milliseconds: number): void;
 }
 
 /**
@@ -37,7 +39,10 @@ export async function openForTest(
       },
     },
   });
-  return { registries, waits, [Symbol.asyncDispose]: () => rm(work, { recursive: true }) };
+  const pass = (milliseconds: number) => {
+    now += milliseconds;
+  };
+  return { registries, waits, pass, [Symbol.asyncDispose]: () => rm(work, { recursive: true }) };
 }
 
 /** `user:secret`, as `auth` holds it. */

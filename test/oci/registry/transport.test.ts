@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RejectedError, TransientError } from "../../../lib/errors.ts";
 import type { Descriptor } from "../../../lib/oci/descriptor.ts";
+import type { RegistrySettings } from "../../../lib/oci/registry/endpoint.ts";
 import { imageFixture, layerPiece, putAll, read } from "../../contracts/image-fixture.ts";
 import { refuse, startFakeRegistry } from "../../fakes/registry.ts";
 import { auth, openForTest } from "./opened-registry.ts";
@@ -11,9 +12,12 @@ const { descriptor } = image.manifest;
 const blob = layerPiece("transport");
 
 /** A fake that holds an image, and its repository through the client. */
-async function openImage(options: Parameters<typeof startFakeRegistry>[0] = {}) {
+async function openImage(
+  options: Parameters<typeof startFakeRegistry>[0] = {},
+  settings: Partial<RegistrySettings> = {},
+) {
   const fake = await startFakeRegistry(options);
-  const opened = await openForTest({ [fake.host]: auth("user", "secret") });
+  const opened = await openForTest({ [fake.host]: auth("user", "secret") }, [{ host: fake.host, ...settings }]);
   const target = opened.registries.repository(fake.host, "a/b");
   await putAll(target, [...image.pieces, blob]);
   await target.tag("v1", descriptor);
@@ -22,6 +26,7 @@ async function openImage(options: Parameters<typeof startFakeRegistry>[0] = {}) 
     fake,
     target,
     waits: opened.waits,
+    pass: opened.pass,
     async [Symbol.asyncDispose]() {
       await opened[Symbol.asyncDispose]();
       await fake[Symbol.asyncDispose]();
@@ -143,7 +148,10 @@ test("a redirect back to the registry carries no credentials either", async () =
     if (request.headers.authorization === undefined) return proceed();
     response.writeHead(307, { location: "/v2/a/b/other" }).end();
   });
-  await assert.rejects(read(place.target, blob.descriptor), { code: "REGISTRY_DENIED" });
+  await assert.rejects(read(place.target, blob.descriptor), {
+    code: "REGISTRY_REFUSED",
+    message: /asks for credentials/,
+  });
   assert.equal(place.fake.requests.at(-1)?.headers["authorization"], undefined);
 });
 
@@ -178,4 +186,71 @@ test("an abort ends the waiting between tries", async () => {
     response.writeHead(503).end();
   });
   await assert.rejects(place.target.resolve("v1", abort.signal), { name: "AbortError" });
+});
+
+test("a registry that asked not to be asked is left alone, whatever is wanted of it, until the time is over", async () => {
+  await using place = await openImage();
+  place.fake.misbehave("HEAD /v2/", (_, response) => response.writeHead(429, { "retry-after": "60" }).end());
+  await assert.rejects(place.target.resolve("v1"), { retryAfter: 60 });
+  place.pass(18_500);
+  for (const ask of [
+    () => place.target.resolve("v1"),
+    () => read(place.target, blob.descriptor),
+    () => place.target.tag("v2", descriptor),
+  ]) {
+    await assert.rejects(ask, (error) => {
+      assert.ok(error instanceof TransientError && error.code === "REGISTRY_UNAVAILABLE");
+      assert.equal(error.retryAfter, 42);
+      assert.match(error.message, /: the registry asked not to be asked for 42 seconds$/);
+      return true;
+    });
+  }
+  assert.equal(place.fake.requests.length, 1);
+  place.pass(41_500);
+  assert.equal((await place.target.resolve("v1")).digest, descriptor.digest);
+});
+
+test("a short pause is waited for", async () => {
+  await using place = await openImage();
+  place.fake.misbehave("HEAD /v2/", (_, response) => response.writeHead(503, { "retry-after": "2" }).end());
+  const both = await Promise.all([place.target.resolve("v1"), place.target.resolve("v1")]);
+  assert.deepEqual(
+    both.map(({ digest }) => digest),
+    [descriptor.digest, descriptor.digest],
+  );
+  assert.ok(place.waits.includes(2000));
+});
+
+test("no more requests are under way at once than the settings say, and one counts until its answer is read", async () => {
+  await using place = await openImage({}, { maxConcurrency: 2 });
+  let [now, most] = [0, 0];
+  let met: (() => void) | undefined;
+  place.fake.misbehave(
+    "/v2/",
+    async (_, __, proceed) => {
+      now += 1;
+      most = Math.max(most, now);
+      // one waits for the other, and there are never more
+      if (met) met();
+      else await new Promise<void>((resolve) => (met = resolve));
+      met = undefined;
+      now -= 1;
+      await proceed();
+    },
+    20,
+  );
+  const tags = Array.from({ length: 10 }, () => place.target.resolve("v1"));
+  const reads = Array.from({ length: 10 }, () => read(place.target, blob.descriptor));
+  await Promise.all([...tags, ...reads]);
+  assert.equal(most, 2);
+  const [first, second] = [await place.target.open(blob.descriptor), await place.target.open(blob.descriptor)];
+  const third = place.target.resolve("v1");
+  await new Promise(setImmediate);
+  const before = place.fake.requests.length;
+  await Array.fromAsync(first);
+  await third;
+  assert.equal(place.fake.requests.length, before + 1);
+  // leaving early gives the place back as well
+  for await (const _ of second) break;
+  await Promise.all([place.target.resolve("v1"), place.target.resolve("v1")]);
 });

@@ -1,10 +1,10 @@
-import { Bounded } from "./bounded.ts";
-import { streamOf } from "./bytes.ts";
-import type { Bytes, OpenOptions, Source } from "./content.ts";
-import { type Descriptor, type Digest, isManifest } from "./descriptor.ts";
-import { MAX_MANIFEST_BYTES, readAll } from "./manifest.ts";
-import { Turns } from "./turns.ts";
-import { whereaboutsOf } from "./whereabouts.ts";
+import { Bounded } from "../bounded.ts";
+import { streamOf } from "../bytes.ts";
+import type { Bytes, OpenOptions, Source } from "../content.ts";
+import { type Descriptor, type Digest, isManifest } from "../descriptor.ts";
+import { MAX_MANIFEST_BYTES, readAll } from "../manifest.ts";
+import { Turns } from "../turns.ts";
+import { whereaboutsOf } from "../whereabouts.ts";
 
 /** Each is some 300 bytes. */
 const MAX_NAMES = 50_000;
@@ -33,9 +33,13 @@ export class Recall {
     };
   }
 
+  /** Let a name be asked for anew: what it was said to be may have been wrong. */
+  forget(source: Source, reference: string): void {
+    this.#names.delete(nameOf(source, reference));
+  }
+
   async #resolve(source: Source, reference: string, signal?: AbortSignal): Promise<Descriptor> {
-    const { place, repository } = whereaboutsOf(source);
-    const key = `${place} ${repository} ${reference}`;
+    const key = nameOf(source, reference);
     const ask = async () => {
       const known = this.#names.get(key);
       if (known !== undefined) return known;
@@ -58,4 +62,9 @@ export class Recall {
     };
     return streamOf(await this.#turns.take(wanted.digest, read, signal));
   }
+}
+
+function nameOf(source: Source, reference: string): string {
+  const { place, repository } = whereaboutsOf(source);
+  return `${place} ${repository} ${reference}`;
 }

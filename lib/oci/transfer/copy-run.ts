@@ -1,15 +1,15 @@
-import { RejectedError } from "../errors.ts";
+import { RejectedError } from "../../errors.ts";
+import { streamOf } from "../bytes.ts";
+import { concurrently } from "../concurrently.ts";
+import type { Bytes, Source, Target } from "../content.ts";
+import { type Descriptor, type Digest, isDigest, isIndex, isManifest } from "../descriptor.ts";
+import { type GraphOptions, type ReadManifest, readGraph } from "../graph.ts";
+import { readManifest } from "../manifest.ts";
+import { resolveIfThere } from "../resolve-if-there.ts";
+import type { CopyName, CopyOptions, CopyResult, Progress } from "../transfer.ts";
 import type { Attachments } from "./attachments.ts";
-import { streamOf } from "./bytes.ts";
-import { concurrently } from "./concurrently.ts";
-import type { Bytes, Source, Target } from "./content.ts";
-import { type Descriptor, type Digest, isDigest, isIndex, isManifest } from "./descriptor.ts";
-import { type GraphOptions, type ReadManifest, readGraph } from "./graph.ts";
 import type { Holdings } from "./holdings.ts";
-import { readManifest } from "./manifest.ts";
 import type { Recall } from "./recall.ts";
-import { resolveIfThere } from "./resolve-if-there.ts";
-import type { CopyName, CopyOptions, CopyResult, Progress } from "./transfer.ts";
 
 /** How deep attachments of attachments go: a signature of an SBOM of an image is two. */
 const MAX_DEPTH = 4;
@@ -34,6 +34,7 @@ type Chain = readonly Digest[];
 
 /** One copy of a transfer, from what a reference names down to what is attached to it. */
 export class CopyRun {
+  readonly #recall: Recall;
   readonly #holdings: Holdings;
   readonly #attachments: Attachments;
   readonly #source: Source;
@@ -58,6 +59,7 @@ export class CopyRun {
     options: CopyOptions,
     tell: (progress: Progress) => void,
   ) {
+    this.#recall = recall;
     this.#holdings = holdings;
     this.#attachments = attachments;
     this.#source = recall.of(source);
@@ -80,7 +82,10 @@ export class CopyRun {
     const { signal = new AbortController().signal } = this.#options;
     const descriptor = await this.#source.resolve(reference, signal);
     const tag = as ?? (isDigest(reference) || reference === "" ? undefined : reference);
-    const copied = await this.#take({ descriptor, tag }, [], signal);
+    const copied = await this.#take({ descriptor, tag }, [], signal).catch((error: unknown) => {
+      this.#recall.forget(this.#source, reference);
+      throw error;
+    });
     const { written, ...reused } = this.#blobs;
     const result: CopyResult = {
       descriptor,

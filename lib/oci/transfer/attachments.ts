@@ -1,11 +1,11 @@
-import { RejectedError } from "../errors.ts";
-import { Bounded } from "./bounded.ts";
-import type { Source } from "./content.ts";
-import type { Descriptor, Digest } from "./descriptor.ts";
-import { referrersTag } from "./referrers.ts";
-import { resolveIfThere } from "./resolve-if-there.ts";
-import { Turns } from "./turns.ts";
-import { whereaboutsOf } from "./whereabouts.ts";
+import { RejectedError } from "../../errors.ts";
+import { Bounded } from "../bounded.ts";
+import type { Source } from "../content.ts";
+import type { Descriptor, Digest } from "../descriptor.ts";
+import { referrersTag } from "../referrers.ts";
+import { resolveIfThere } from "../resolve-if-there.ts";
+import { Turns } from "../turns.ts";
+import { whereaboutsOf } from "../whereabouts.ts";
 
 /** A signature, attestation or SBOM. */
 export interface Attached {
