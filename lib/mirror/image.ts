@@ -21,6 +21,10 @@ export interface ImageResult {
   readonly bytes: number;
   /** Bytes that did not have to move. */
   readonly reused: number;
+  /** Signatures, attestations and SBOMs that came along or were there, as far as they were looked at. */
+  readonly attached: number;
+  /** Those that did not come: {@linkcode CopyResult.leftOut}. */
+  readonly leftOut: number;
   readonly seconds: number;
   readonly error: string | null;
   /** One of docs/errors.md, or UNEXPECTED. */
@@ -31,14 +35,12 @@ export interface ImageTools {
   readonly registries: Registries;
   /** One for all images of the run: what one of them has brought, the others need not bring. */
   readonly transfer: Transfer;
-  readonly createTransfer: () => Transfer;
+  /** Begin another transfer, which knows nothing. */
+  readonly begin: () => Transfer;
   readonly observer: Observer;
   readonly retries: Retries;
   readonly sleep: Sleep;
 }
-
-/** Each brought something further, or is one of a few that did not. */
-const MAX_ATTEMPTS = 20;
 
 /**
  * Mirror one image. A failure is a result; only an abort is thrown.
@@ -51,16 +53,22 @@ export async function mirrorImage(
   tools: ImageTools,
   signal: AbortSignal,
 ): Promise<ImageResult> {
-  const { observer, retries, sleep } = tools;
+  const { observer, sleep } = tools;
+  const retries = tools.retries.begin();
   const started = performance.now();
   const seen: Seen = { resolved: false, changes: 0, bytes: 0 };
   let { transfer } = tools;
-  let fruitless = 0;
   for (let attempts = 1; ; attempts += 1) {
     const before = seen.changes;
     const end = () => ({ attempts, bytes: seen.bytes, seconds: Math.round(performance.now() - started) / 1000 });
     try {
-      const { copied, bytes } = await attempt(planned, request, { ...tools, transfer }, seen, signal);
+      const { copied, bytes, attached, leftOut } = await attempt(
+        planned,
+        request,
+        { ...tools, transfer },
+        seen,
+        signal,
+      );
       retries.succeeded(planned.source.registry, planned.target.registry);
       return {
         ...namesOf(planned),
@@ -69,6 +77,8 @@ export async function mirrorImage(
         digest: copied.digest,
         ...end(),
         reused: Math.max(0, bytes.moved + bytes.reused - seen.bytes),
+        attached,
+        leftOut: leftOut.length,
         error: null,
         code: null,
       };
@@ -78,12 +88,12 @@ export async function mirrorImage(
       const failure = describe(error, side);
       // what the source has never heard of is not there; what it has named itself ought to be
       const isMissing = failure.status === "missing" && !seen.resolved;
-      fruitless = seen.changes > before ? 1 : fruitless + 1;
-      const isOver = isMissing || attempts === MAX_ATTEMPTS;
-      const wait = isOver ? undefined : retries.waitAfter(error, fruitless, planned[side].registry);
-      if (wait === undefined) return { ...namesOf(planned), ...failure, digest: null, ...end(), reused: 0 };
+      const wait = isMissing ? undefined : retries.waitAfter(error, planned[side].registry, seen.changes > before);
+      if (wait === undefined) {
+        return { ...namesOf(planned), ...failure, digest: null, ...end(), reused: 0, attached: 0, leftOut: 0 };
+      }
       // a transfer remembers what it was told, so after a wrong answer another one has to ask
-      if (!isUnavailable(error)) transfer = tools.createTransfer();
+      if (!isUnavailable(error)) transfer = tools.begin();
       await sleep(wait, signal);
     }
   }

@@ -2,11 +2,11 @@ import { RejectedError } from "../errors.ts";
 import { describeDefect, nameOf } from "../images/index.ts";
 import {
   concurrently,
-  createTransfer as createOciTransfer,
+  createTransfer,
   type Registries,
   type Sleep,
   sleepFor,
-  type Transfer,
+  type TransferOptions,
 } from "../oci/index.ts";
 import { foreignImages } from "./foreign.ts";
 import { type ImageResult, mirrorImage } from "./image.ts";
@@ -17,10 +17,9 @@ import { Retries } from "./retries.ts";
 
 export interface MirrorPorts {
   readonly registries: Registries;
-  /** Default: {@linkcode createTransfer}. One is made for all images, and others for attempts that must know nothing. */
-  readonly createTransfer?: (() => Transfer) | undefined;
   /** For tests, which assert the waits between attempts instead of waiting. */
   readonly sleep?: Sleep | undefined;
+  readonly onProgress?: TransferOptions["onProgress"];
   /** Called as soon as an image has ended. */
   readonly onImage?: ((result: ImageResult) => void) | undefined;
 }
@@ -39,7 +38,7 @@ const IMAGES_AT_ONCE = 8;
  */
 export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal: AbortSignal): Promise<MirrorReport> {
   const started = performance.now();
-  const { registries, createTransfer = createOciTransfer, sleep = sleepFor, onImage } = ports;
+  const { registries, sleep = sleepFor, onProgress, onImage } = ports;
   const end = (images: readonly ImageResult[], refused?: RejectedError): MirrorReport => ({
     complete: refused === undefined && images.every(({ status }) => status === "copied" || status === "present"),
     dryRun: request.dryRun ?? false,
@@ -57,10 +56,11 @@ export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal:
     if (error instanceof RejectedError) return end([], error);
     throw error;
   }
+  const begin = () => createTransfer({ onProgress });
   const tools = {
     registries,
-    transfer: createTransfer(),
-    createTransfer,
+    transfer: begin(),
+    begin,
     observer: createObserver(),
     retries: new Retries(),
     sleep,

@@ -97,11 +97,11 @@ function layoutTarget(root: string, name: string): Target {
   }
 
   /** The bytes of a manifest, which is listed among the referrers of its subject, if it has one. */
-  async function listed(descriptor: Descriptor, arrived: () => Promise<Bytes>, signal?: AbortSignal): Promise<Bytes> {
+  async function listed(descriptor: Descriptor, arrived: Bytes, signal?: AbortSignal): Promise<Bytes> {
     if (descriptor.size > MAX_MANIFEST_BYTES) {
       throw new RejectedError("MANIFEST_INVALID", `Cannot take manifest ${descriptor.digest}: it is larger than 4 MiB`);
     }
-    const bytes = Buffer.concat(await Array.fromAsync(await arrived()));
+    const bytes = Buffer.concat(await Array.fromAsync(arrived));
     await listReferrer(target, descriptor, bytes, turns, signal);
     return streamOf(bytes);
   }
@@ -116,8 +116,10 @@ function layoutTarget(root: string, name: string): Target {
       const path = pathOf(descriptor.digest);
       const take = async () => {
         if (await has(descriptor, signal)) return "present";
-        const arrived = () => arriving(bytes, descriptor, options);
-        const content = isManifest(descriptor.mediaType) ? () => listed(descriptor, arrived, signal) : arrived;
+        const arrived = arriving(bytes, descriptor, options);
+        const content = isManifest(descriptor.mediaType)
+          ? () => listed(descriptor, arrived, signal)
+          : async () => arrived;
         await publish(root, path, content, rename, signal);
         return "written";
       };

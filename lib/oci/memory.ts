@@ -93,7 +93,7 @@ class Memory implements Target {
     const take = async () => {
       if (await this.has(descriptor, signal)) return "present";
       const chunks: Uint8Array[] = [];
-      for await (const chunk of await arriving(bytes, descriptor, options)) {
+      for await (const chunk of arriving(bytes, descriptor, options)) {
         signal?.throwIfAborted();
         chunks.push(chunk);
       }

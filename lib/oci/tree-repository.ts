@@ -167,14 +167,14 @@ class Repository implements TreeRepository {
     if (await this.has(wanted, signal)) return "present";
     const { digest, mediaType } = wanted;
     if (isManifest(mediaType)) {
-      const content = await this.#manifest(wanted, await arriving(bytes, wanted, options));
+      const content = await this.#manifest(wanted, arriving(bytes, wanted, options));
       if (this.#shared.referrersTags) await listReferrer(this, wanted, content, this.#shared.turns, signal);
       await this.#write(digest, [content], signal);
       // distribution 2.8 finds repositories by _layers, 3.x by _manifests
       await makeDirectory(this.#root, this.#at.layers);
     } else {
       if (from !== undefined && (await this.mount(digest, from))) return "mounted";
-      await this.#write(digest, await arriving(bytes, wanted, options), signal);
+      await this.#write(digest, arriving(bytes, wanted, options), signal);
     }
     await this.#makeLink(this.#link(wanted), digest);
     return "written";

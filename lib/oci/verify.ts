@@ -42,12 +42,15 @@ export async function* observed(bytes: Bytes, hash: { update(chunk: Uint8Array):
   }
 }
 
-/** The bytes that a target was given, checked by whoever has not done so yet: {@linkcode PutOptions.verified}. */
-export async function arriving(
+/**
+ * The bytes that a target was given, checked by whoever has not done so yet: {@linkcode PutOptions.verified}. They are
+ * opened when reading begins, so that who never begins has nothing to close.
+ */
+export async function* arriving(
   bytes: () => Promise<Bytes>,
   descriptor: Descriptor,
-  options: Pick<PutOptions, "verified">,
-): Promise<Bytes> {
+  { verified: isVerified }: Pick<PutOptions, "verified">,
+): Bytes {
   const arrived = await bytes();
-  return options.verified ? arrived : verified(arrived, descriptor, "its source");
+  yield* isVerified ? arrived : verified(arrived, descriptor, "its source");
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { loadConfig } from "../../lib/config/index.ts";
+import { checkConfig, loadConfig } from "../../lib/config/index.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "stowage-config-"));
 after(() => rm(directory, { recursive: true, force: true }));
@@ -90,4 +90,19 @@ test("a file that is not there is refused, naming it", async () => {
     code: "CONFIG_INVALID",
     message: 'Cannot read configuration "/nowhere/stowage.yaml": ENOENT',
   });
+});
+
+test("rules of mirrors: renames of first parts of paths, targets that must be empty, projects of lists", () => {
+  const registries = [{ host: "a.example", renameWhenSource: { release: "devops_release" }, mustBeEmpty: true }];
+  const config = checkConfig({ registries, lists: { projects: ["store", "*"] } });
+  assert.deepEqual([config.registries, config.lists.projects], [registries, ["store", "*"]]);
+  assert.deepEqual(checkConfig({}).lists.projects, ["release", "library"]);
+  for (const wrong of [
+    { registries: [{ host: "a.example", renameWhenSource: { "a/b": "c" } }] },
+    { registries: [{ host: "a.example", renameWhenSource: { a: "B" } }] },
+    { registries: [{ host: "a.example", mustBeEmpty: "yes" }] },
+    { lists: { projects: [] } },
+  ]) {
+    assert.throws(() => checkConfig(wrong), { code: "CONFIG_INVALID" });
+  }
 });

@@ -237,4 +237,8 @@ function alteredHeaders(headers: IncomingHttpHeaders, fault: Fault | undefined):
   return headers;
 }
 
-const reset = (response: ServerResponse): void => void response.socket?.resetAndDestroy();
+function reset({ socket }: ServerResponse): void {
+  // libuv refuses to reset what is being shut down, and Node then never gets rid of it
+  if (socket?.writableEnded) socket.destroy();
+  else socket?.resetAndDestroy();
+}

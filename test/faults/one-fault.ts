@@ -14,8 +14,9 @@ export interface Clients {
  * Clients without passwords, on a clock on which waiting takes no time.
  *
  * @param patience milliseconds, which do take their time, for which a registry may keep still; default: minutes
+ * @param maxWait milliseconds that a request waits for a registry that throttles
  */
-export function openClients(patience?: number): Clients {
+export function openClients(patience?: number, maxWait?: number): Clients {
   const waits: number[] = [];
   let now = 0;
   const clock = {
@@ -26,7 +27,7 @@ export function openClients(patience?: number): Clients {
       waits.push(milliseconds);
     },
   };
-  const options = { settings: [], credentialFiles: [], userAgent: "stowage-test", patience, clock };
+  const options = { settings: [], credentialFiles: [], userAgent: "stowage-test", patience, maxWait, clock };
   return { registries: openRegistries(options), sleep: clock.sleep, waits };
 }
 

@@ -1,5 +1,5 @@
-import type { ImageList } from "../../lib/images/index.ts";
-import { listOfLines, readLists } from "../../lib/images/index.ts";
+import { type ImageList, listOfLines, readLists } from "../../lib/images/index.ts";
+import { type MirrorReport, type MirrorRequest, mirror } from "../../lib/mirror/index.ts";
 import {
   type Built,
   buildImage,
@@ -62,3 +62,22 @@ export async function indexOf(text: string): Promise<Built> {
 /** What a list of these lines says. */
 export const listOf = (...lines: readonly string[]): Promise<ImageList> =>
   readLists([listOfLines("images.list", lines)], { form: "project", projects: ["release", "library"] });
+
+interface Host {
+  readonly host: string;
+}
+
+/** Mirror the lines of a list, without waiting between attempts. */
+export async function run(
+  { from, to }: { readonly from: Host; readonly to: Host },
+  lines: readonly string[],
+  request: Partial<MirrorRequest> = {},
+  registries: Registries = openClients(),
+): Promise<MirrorReport> {
+  const asked = { list: await listOf(...lines), from: from.host, to: to.host, ...request };
+  return mirror(asked, { registries, sleep: async () => {} }, new AbortController().signal);
+}
+
+/** What a tag of a registry names. */
+export const digestAt = async (host: string, repository: string, tag: string): Promise<string> =>
+  (await openClients().repository(host, repository).resolve(tag)).digest;

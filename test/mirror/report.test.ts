@@ -17,6 +17,8 @@ const image = (name: string, rest: Partial<ImageResult> = {}): ImageResult => ({
   attempts: 1,
   bytes: 1,
   reused: 2,
+  attached: 0,
+  leftOut: 0,
   seconds: 0,
   error: null,
   code: null,

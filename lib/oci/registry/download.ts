@@ -10,10 +10,12 @@ import { backoff } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
 const MAX_RESUMES = 3;
+/** After so many bytes, a transfer that breaks is not the one that broke before. */
+const RESUMED_BYTES = 8 * 1024 * 1024;
 
 /**
- * Open a blob. A transfer that breaks off goes on from the byte it reached, three times at most; hashing goes on with
- * it, so a whole read is verified as one. A partial read is checked for its length.
+ * Open a blob. A transfer that breaks off goes on from the byte it reached, three times in a row at most; hashing goes on
+ * with it, so a whole read is verified as one. A partial read is checked for its length.
  *
  * @param place the repository's full name, for messages
  * @throws RejectedError CONTENT_UNKNOWN; CONTENT_MISMATCH when the registry already announces another size
@@ -59,6 +61,7 @@ export async function openBlob(
   async function* resuming(): Bytes {
     let body = first;
     let at = start;
+    let brokeAt = start;
     for (let resumes = 0; ; resumes += 1) {
       try {
         for await (const chunk of body) {
@@ -70,7 +73,9 @@ export async function openBlob(
       } catch (error) {
         if (!(error instanceof ConnectionFailure)) throw error;
         if (at === stop) break;
+        if (at - brokeAt >= RESUMED_BYTES) resumes = 0;
         if (resumes === MAX_RESUMES) throw errorOfConnection(action, error);
+        brokeAt = at;
       }
       await transport.patience.clock.sleep(backoff(1), signal);
       body = await openAt(at);

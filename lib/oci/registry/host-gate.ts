@@ -1,8 +1,11 @@
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import type { Clock } from "./retry.ts";
 
-/** Reading and writing wait apart: who copies inside one host holds a place for writing while it waits to read. */
-export type Lane = "read" | "write";
+/**
+ * Reading and writing wait apart: who copies inside one host holds a place for writing while it waits to read. Who holds
+ * a place for several requests goes in with each of them as `within`, and only waits for pauses.
+ */
+export type Lane = "read" | "write" | "within";
 
 /** A place at a host. */
 export interface Pass {
@@ -49,6 +52,7 @@ interface Waiting {
 
 interface LaneState {
   readonly limit: AdaptiveLimit;
+  /** Those who hold a place that counts. */
   active: number;
   /** In the order they came. */
   readonly waiting: Set<Waiting>;
@@ -56,8 +60,10 @@ interface LaneState {
 
 /** What one lane learns is its own; a pause is for both. */
 export function createHostGate({ most, patience, clock }: HostGateOptions): HostGate {
-  const lane = (): LaneState => ({ limit: new AdaptiveLimit(most), active: 0, waiting: new Set() });
-  const lanes: Readonly<Record<Lane, LaneState>> = { read: lane(), write: lane() };
+  const lane = (limit = new AdaptiveLimit(most)): LaneState => ({ limit, active: 0, waiting: new Set() });
+  const [read, write] = [lane(), lane()];
+  const within = lane(write.limit);
+  const lanes: Readonly<Record<Lane, LaneState>> = { read, write, within };
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let alarm: AbortController | undefined;
 
@@ -73,7 +79,7 @@ export function createHostGate({ most, patience, clock }: HostGateOptions): Host
     }
     for (const state of Object.values(lanes)) {
       for (const { resolve } of state.waiting) {
-        if (state.active >= state.limit.value) break;
+        if (state !== within && state.active >= state.limit.value) break;
         resolve(enterNow(state));
       }
     }
@@ -95,7 +101,7 @@ export function createHostGate({ most, patience, clock }: HostGateOptions): Host
     const began = clock.now();
     let isBusy = false;
     let left = false;
-    state.active += 1;
+    if (state !== within) state.active += 1;
     return {
       answered: () => state.limit.answered(clock.now() - began),
       busy(pause = 0) {
@@ -106,6 +112,7 @@ export function createHostGate({ most, patience, clock }: HostGateOptions): Host
       leave() {
         if (left) return;
         left = true;
+        if (state === within) return;
         if (!isBusy && state.active >= state.limit.value) state.limit.grow();
         state.active -= 1;
         admit();

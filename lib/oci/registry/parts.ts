@@ -10,8 +10,8 @@ export interface Parts extends AsyncDisposable {
 }
 
 /** @param sentTwice thrown where a part is asked for a second time */
-export async function openParts(open: () => Promise<Bytes>, sentTwice: Error): Promise<Parts> {
-  const source = (await open())[Symbol.asyncIterator]();
+export function openParts(bytes: Bytes, sentTwice: Error): Parts {
+  const source = bytes[Symbol.asyncIterator]();
   let held: Uint8Array = Buffer.of();
 
   async function* take(size: number, isLast: boolean): Bytes {

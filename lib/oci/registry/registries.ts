@@ -16,7 +16,7 @@ export interface RegistriesOptions extends HttpOptions {
   readonly settings: readonly RegistrySettings[];
   /** Files in Docker's format, the most important first. They may be missing. */
   readonly credentialFiles: readonly string[];
-  /** How many milliseconds a request waits, in all, for a registry that is unavailable or throttles; default 5000. */
+  /** How many milliseconds a request waits for a registry that is unavailable or throttles; default 5000. */
   readonly maxWait?: number | undefined;
   /** For tests, which assert the waits between tries instead of waiting. */
   readonly clock?: Clock | undefined;

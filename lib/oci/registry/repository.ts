@@ -131,7 +131,7 @@ export function openRepository(transport: Transport, repository: string): Target
       }
       requireManifest(descriptor);
       if (!absent && (await isHere())) return "present";
-      const manifest = await whole(await arriving(bytes, descriptor, options));
+      const manifest = await whole(arriving(bytes, descriptor, options));
       const answer = await putManifest(descriptor.digest, descriptor, manifest, signal);
       remembered.set(descriptor.digest, manifest);
       const referring = answer.header("oci-subject") === undefined ? readReferrer(descriptor, manifest) : undefined;

@@ -18,8 +18,10 @@ export const realClock: Clock = { now: () => performance.now(), sleep: sleepFor 
 /** How this side bears with a registry that is unavailable. */
 export interface Patience {
   readonly clock: Clock;
-  /** Milliseconds that one request waits, in all. */
+  /** Milliseconds that one request may take altogether before it is tried again. */
   readonly maxWait: number;
+  /** Count only the waits between tries: where a try moves a whole blob, it may well take minutes. */
+  readonly onlyWaits?: boolean;
 }
 
 /** Two layers of retry: whatever needs longer is the broker's business, which knows the wait from `retryAfter`. */
@@ -33,18 +35,21 @@ export const MAX_TRIES = 3;
  */
 export async function retrying<T>(
   attempt: () => Promise<T>,
-  { clock, maxWait }: Patience,
+  { clock, maxWait, onlyWaits = false }: Patience,
   signal?: AbortSignal,
 ): Promise<T> {
   const started = clock.now();
+  let waited = 0;
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof TransientError) || error.code !== "REGISTRY_UNAVAILABLE") throw error;
       const wait = error.retryAfter === undefined ? backoff(tries) : error.retryAfter * 1000;
-      if (tries === MAX_TRIES || clock.now() - started + wait > maxWait) throw error;
+      const spent = onlyWaits ? waited : clock.now() - started;
+      if (tries === MAX_TRIES || spent + wait > maxWait) throw error;
       await clock.sleep(wait, signal);
+      waited += wait;
     }
   }
 }

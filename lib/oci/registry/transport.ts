@@ -43,8 +43,8 @@ export interface RegistryRequest {
   readonly patience?: number | undefined;
   /** Bytes of answer to read at most. */
   readonly limit?: number | undefined;
-  /** A place at the registry that the caller has already; default: one of its own. */
-  readonly pass?: Pass | undefined;
+  /** The caller has a place at the registry already: {@linkcode Transport.enter}. */
+  readonly within?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -128,18 +128,15 @@ export function createTransport({ settings, credentials, http, patience }: Trans
 
   /** One request, up to the head of an answer that the caller expects; its body still counts as under way. */
   async function exchange(request: RegistryRequest): Promise<OpenAnswer> {
-    const asks = request.method === "GET" || request.method === "HEAD";
-    const pass = request.pass ?? (await gate.enter(asks ? "read" : "write", request.signal));
-    const leave = () => {
-      if (request.pass === undefined) pass.leave();
-    };
+    const { method, within, signal } = request;
+    const pass = await gate.enter(within ? "within" : method === "GET" || method === "HEAD" ? "read" : "write", signal);
     try {
       const { body, ...answer } = await ask(request, pass);
       if (request.body === undefined) pass.answered();
-      return { ...answer, body: passing(body, pass, leave) };
+      return { ...answer, body: passing(body, pass) };
     } catch (error) {
       if (error instanceof ConnectionFailure) pass.busy();
-      leave();
+      pass.leave();
       throw error;
     }
   }
@@ -269,14 +266,14 @@ async function named<T>({ action }: Pick<RegistryRequest, "action">, run: () => 
 }
 
 /** The body of an answer. The request's place at the host is given back when it has been read or left. */
-async function* passing(body: Bytes, pass: Pass, leave: () => void): Bytes {
+async function* passing(body: Bytes, pass: Pass): Bytes {
   try {
     yield* body;
   } catch (error) {
     if (error instanceof ConnectionFailure) pass.busy();
     throw error;
   } finally {
-    leave();
+    pass.leave();
   }
 }
 

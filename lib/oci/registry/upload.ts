@@ -4,7 +4,6 @@ import type { Descriptor } from "../descriptor.ts";
 import { arriving } from "../verify.ts";
 import { type Access, mount, push } from "./access.ts";
 import { errorOfAnswer, parseRefusal } from "./failure.ts";
-import type { Pass } from "./host-gate.ts";
 import { BodyFailure, type HttpBody } from "./http.ts";
 import { openParts } from "./parts.ts";
 import { retrying } from "./retry.ts";
@@ -26,13 +25,6 @@ export interface Upload {
   readonly options: PutOptions;
   /** Whether the blob is here. */
   readonly has: () => Promise<boolean>;
-}
-
-/** Where a request stands among those that carry one blob. */
-interface Part {
-  /** Its first byte. */
-  readonly start: number;
-  readonly pass: Pass;
 }
 
 /**
@@ -58,7 +50,7 @@ export async function uploadBlob(upload: Upload): Promise<"written" | "mounted" 
   for (;;) {
     const limit = transport.known.uploadLimit;
     try {
-      const refusal = await retrying(() => attempt(limit), transport.patience, signal);
+      const refusal = await retrying(() => attempt(limit), { ...transport.patience, onlyWaits: true }, signal);
       if (refusal === undefined) return "written";
       takeLess(refusal, Math.min(limit, size));
     } catch (error) {
@@ -93,7 +85,7 @@ export async function uploadBlob(upload: Upload): Promise<"written" | "mounted" 
   async function attempt(limit: number): Promise<WholeAnswer | undefined> {
     const opened = session ?? (await transport.once({ ...about(), method: "POST", to: uploads, expect: [202] }));
     session = undefined;
-    if (size <= limit) return commit(opened, { size, open: () => arriving(upload.bytes, descriptor, options) });
+    if (size <= limit) return commit(opened, { size, open: async () => content() });
     return attemptInParts(opened, Math.max(limit, Number(opened.header("oci-chunk-min-length")) || 0));
   }
 
@@ -103,13 +95,13 @@ export async function uploadBlob(upload: Upload): Promise<"written" | "mounted" 
     // a place for writing before one for reading, as where the body is opened by the request itself
     const pass = await transport.enter({ action, signal });
     try {
-      await using parts = await openParts(() => arriving(upload.bytes, descriptor, options), sentTwice);
+      await using parts = openParts(content(), sentTwice);
       let at = opened;
       for (let start = 0; ; start += part) {
         const end = Math.min(start + part, size);
         // the last part goes with the PUT: an empty one has upset ECR (https://github.com/cirruslabs/tart/issues/159)
-        if (end === size) return await commit(at, parts.last(end - start), { start, pass });
-        at = await sendPart(at, parts.next(end - start), { start, pass });
+        if (end === size) return await commit(at, parts.last(end - start), start);
+        at = await sendPart(at, parts.next(end - start), start);
         if (at.status === 413) return at;
       }
     } catch (error) {
@@ -119,30 +111,33 @@ export async function uploadBlob(upload: Upload): Promise<"written" | "mounted" 
     }
   }
 
-  /** @returns as `attempt` */
-  async function commit(opened: WholeAnswer, body: HttpBody, part?: Part): Promise<WholeAnswer | undefined> {
+  /**
+   * @param start the first byte, where it is the last of several parts
+   * @returns as `attempt`
+   */
+  async function commit(opened: WholeAnswer, body: HttpBody, start?: number): Promise<WholeAnswer | undefined> {
     const to = addressOf(opened);
     // the rest of its query is the registry's own and stays byte for byte
     to.search += `${to.search === "" ? "?" : "&"}digest=${encodeURIComponent(digest)}`;
-    const answer = await send("PUT", to, body, [201, 413], part);
+    const answer = await send("PUT", to, body, [201, 413], start);
     return answer.status === 413 ? answer : undefined;
   }
 
-  async function sendPart(opened: WholeAnswer, body: HttpBody, part: Part): Promise<WholeAnswer> {
-    const answer = await send("PATCH", addressOf(opened), body, [202, 413], part);
+  async function sendPart(opened: WholeAnswer, body: HttpBody, start: number): Promise<WholeAnswer> {
+    const answer = await send("PATCH", addressOf(opened), body, [202, 413], start);
     // distribution 2.8 takes any Content-Range, so what it has is what counts
-    const sent = `0-${part.start + body.size - 1}`;
+    const sent = `0-${start + body.size - 1}`;
     const range = answer.header("range")?.replace(/^bytes=/, "") ?? sent;
     if (answer.status === 413 || range === sent) return answer;
     throw refused(`the registry has the bytes ${range.slice(0, 60)} where it was sent ${sent}`);
   }
 
-  function send(method: "PUT" | "PATCH", to: URL, body: HttpBody, expect: readonly number[], part?: Part) {
-    const range = part && `${part.start}-${part.start + body.size - 1}`;
+  function send(method: "PUT" | "PATCH", to: URL, body: HttpBody, expect: readonly number[], start?: number) {
+    const isPart = start !== undefined;
+    const range = isPart ? `${start}-${start + body.size - 1}` : undefined;
     const headers = { "content-type": "application/octet-stream", "content-range": range };
-    const patience = COMMIT_PATIENCE_MS;
-    const pass = part?.pass;
-    return transport.once({ ...about(), method, to, elsewhere: true, headers, body, patience, pass, expect });
+    const how = { elsewhere: true, patience: COMMIT_PATIENCE_MS, within: isPart, expect };
+    return transport.once({ ...about(), ...how, method, to, headers, body });
   }
 
   /** Find out how much a request may carry. What a registry itself finds too large is not made smaller by parts. */
@@ -150,6 +145,10 @@ export async function uploadBlob(upload: Upload): Promise<"written" | "mounted" 
     const less = PART_BYTES.find((bytes) => bytes < tried);
     if (less === undefined || parseRefusal(answer.bytes)) throw errorOfAnswer(action, answer);
     transport.known.uploadLimit = Math.min(transport.known.uploadLimit, less);
+  }
+
+  function content(): Bytes {
+    return arriving(upload.bytes, descriptor, options);
   }
 
   function addressOf(answer: WholeAnswer): URL {

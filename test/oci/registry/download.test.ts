@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { StowageError, TransientError } from "../../../lib/errors.ts";
 import { mediaTypes } from "../../../lib/oci/descriptor.ts";
-import { layerPiece, noise, read } from "../../contracts/image-fixture.ts";
+import { layerPiece, noise, piece, read } from "../../contracts/image-fixture.ts";
 import { type Misbehaviour, startFakeRegistry } from "../../fakes/registry.ts";
 import { openForTest } from "./opened-registry.ts";
 
@@ -53,6 +53,28 @@ test("a partial read goes on too, up to the byte that was asked for", async () =
   const part = await read(place.target, descriptor, { start: 10_000, end: 99_999 });
   assert.deepEqual(part, Buffer.from(bytes.subarray(10_000, 100_000)));
   assert.deepEqual(place.ranges(), ["bytes=10000-99999", "bytes=60000-99999"]);
+});
+
+test("a transfer that gets on between breaks may break more often than that", async () => {
+  const MIB = 1024 * 1024;
+  const long = piece(mediaTypes.ociLayer, Buffer.alloc(41 * MIB, "long"));
+  await using place = await openBlob();
+  place.fake.repository("a/b").blobs.set(long.descriptor.digest, Buffer.from(long.bytes));
+  for (let times = 0; times < 4; times++) {
+    place.fake.misbehave("GET", (request, response) => {
+      const start = Number(/=(\d+)/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const headers = {
+        "content-length": long.bytes.byteLength - start,
+        "content-range": `bytes ${start}-${long.bytes.byteLength - 1}/${long.bytes.byteLength}`,
+      };
+      response.writeHead(request.headers.range ? 206 : 200, headers);
+      response.write(long.bytes.subarray(start, start + 10 * MIB), () => response.socket?.end());
+    });
+  }
+  let size = 0;
+  for await (const chunk of await place.target.open(long.descriptor)) size += chunk.byteLength;
+  assert.equal(size, long.bytes.byteLength);
+  assert.equal(place.ranges().length, 5);
 });
 
 test("a transfer that breaks a fourth time is given up for now", async () => {

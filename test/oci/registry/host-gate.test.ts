@@ -102,6 +102,21 @@ test("reading and writing wait apart", async () => {
   assert.equal(passes.length, 3);
 });
 
+test("who holds a place goes in with each of its requests, and waits for nothing but pauses", async () => {
+  const { ask, passes, pass } = openGate(1);
+  await ask(1, "write");
+  await ask(3, "within");
+  assert.equal(passes.length, 4);
+  for (const one of passes.slice(1)) one.leave();
+  await ask(1, "write");
+  assert.equal(passes.length, 4);
+  passes[0]!.busy(1000);
+  await ask(1, "within");
+  assert.equal(passes.length, 4);
+  await pass(1000);
+  assert.equal(passes.length, 5);
+});
+
 test("while the host wants to hear nothing nobody goes in, and everybody who has room afterwards", async () => {
   const { ask, passes, pass } = openGate(2);
   await ask(1, "read");

@@ -140,6 +140,13 @@ test("a source that turns out to be wrong leaves nothing behind, and its own wor
   assert.ok(place.sent().every((line) => !line.startsWith("PUT") || line.startsWith("PUT 2")));
 });
 
+test("a source is opened when its first part is sent, and not before", async () => {
+  await using place = await openEmpty({}, { maxUploadBytes: 10_000 });
+  place.fake.misbehave("POST", (_, response) => refuse(response, 403, "DENIED"));
+  await assert.rejects(place.put(), { code: "REGISTRY_DENIED" });
+  assert.equal(place.opens(), 0);
+});
+
 test("a part that the registry itself finds too large is final", async () => {
   await using place = await openEmpty({}, { maxUploadBytes: 10_000 });
   place.fake.misbehave("PATCH", (_, response) => refuse(response, 413, "SIZE_INVALID", "too large"));

@@ -46,6 +46,24 @@ test("a longer wait than five seconds is left to the caller", async () => {
   assert.deepEqual(await run([failure]), { tries: 1, waits: [], outcome: failure });
 });
 
+test("the time that tries take counts, unless only the waits shall", async () => {
+  for (const [onlyWaits, expected] of [
+    [false, 1],
+    [true, 3],
+  ] as const) {
+    let now = 0;
+    let tries = 0;
+    const clock = { now: () => now, sleep: async () => {} };
+    const attempt = async () => {
+      tries += 1;
+      now += 60_000;
+      throw unavailable();
+    };
+    await assert.rejects(retrying(attempt, { clock, maxWait: 5000, onlyWaits }), { code: "REGISTRY_UNAVAILABLE" });
+    assert.equal(tries, expected);
+  }
+});
+
 test("nothing else is tried again", async () => {
   for (const failure of [
     new RejectedError("REGISTRY_DENIED", "no"),
