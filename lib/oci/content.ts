@@ -1,6 +1,9 @@
 import type { Descriptor, Digest } from "./descriptor.ts";
 
-/** Bytes as they flow. Whoever stops reading early ends the transfer behind it. */
+/**
+ * Bytes as they flow. Whoever stops reading early ends the transfer behind it. A chunk belongs to whoever it came to: who
+ * passes it on keeps nothing of it, since its memory may be gone as soon as it has been sent.
+ */
 export type Bytes = AsyncIterable<Uint8Array>;
 
 export interface OpenOptions {
@@ -38,11 +41,13 @@ export interface Source {
    * Open content. The stream ends only after size and digest were verified (whole reads); a mismatch breaks it with
    * RejectedError CONTENT_MISMATCH, so no reader ever sees a complete wrong content.
    *
+   * Read it, in whole or in part: a stream that nobody begins to read may hold a connection until the signal is aborted.
+   *
    * @throws RejectedError CONTENT_UNKNOWN
    */
   open(descriptor: Descriptor, options?: OpenOptions): Promise<Bytes>;
 
-  /** The tags, in no particular order. */
+  /** The tags, in no particular order. A repository that nobody knows has none: it comes into being with its first content. */
   tags(signal?: AbortSignal): AsyncIterable<string>;
 
   /**

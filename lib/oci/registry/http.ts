@@ -3,6 +3,7 @@ import https from "node:https";
 import { pipeline } from "node:stream/promises";
 import { streamOf } from "../bytes.ts";
 import type { Bytes } from "../content.ts";
+import { ReadingAgent } from "./reading-agent.ts";
 import { createTurn } from "./turn.ts";
 
 export interface HttpBody {
@@ -75,7 +76,7 @@ const PATIENCE_MS = 120_000;
  */
 export function createHttp({ userAgent, proxyEnv, patience = Number.POSITIVE_INFINITY }: HttpOptions): Http {
   const pools = (options: http.AgentOptions) => ({
-    "http:": new http.Agent({ keepAlive: true, ...options }),
+    "http:": new ReadingAgent({ keepAlive: true, ...options }),
     "https:": new https.Agent({ keepAlive: true, ...options }),
   });
   const direct = pools({});
@@ -148,6 +149,8 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest, pati
           turn.start();
           yield held;
           turn.stop();
+          // all of it has left this process
+          if (outgoing.writableLength === 0) free(held);
         }
         held = chunk;
       }
@@ -164,6 +167,7 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest, pati
       turn.start();
       for await (const chunk of incoming) {
         turn.stop();
+        received.add(chunk);
         yield chunk;
         turn.start();
       }
@@ -175,6 +179,18 @@ async function exchange(outgoing: http.ClientRequest, request: HttpRequest, pati
       if (!outgoing.writableFinished) outgoing.destroy();
     }
   }
+}
+
+/** The chunks of answers, each with memory of its own, which belongs to whoever has the chunk. */
+const received = new WeakSet<Uint8Array>();
+
+/**
+ * Let go of the memory of a chunk that nobody reads any more, if it came with an answer. Left to the garbage collector,
+ * gigabytes of chunks that pass through are the better part of all its work.
+ */
+function free(chunk: Uint8Array): void {
+  const { buffer, byteLength } = chunk;
+  if (received.has(chunk) && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** `localhost`, 127.0.0.0/8 and ::1, as a URL's `hostname` spells them. */

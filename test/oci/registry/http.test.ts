@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
 import { getEventListeners, once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { mock, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Bytes } from "../../../lib/oci/content.ts";
@@ -120,6 +122,47 @@ test("an abort ends the request with the signal's reason, before and during the 
   const reading = collectBody({ body }, 100);
   late.abort(reason);
   await assert.rejects(reading, reason);
+});
+
+test("what has come of an answer stays as it is while more comes", async () => {
+  const sent = randomBytes(3_000_000);
+  await using place = await serve((_, response) => void response.end(sent));
+  const { body } = await http.send({ method: "GET", url: place.url });
+  assert.ok(Buffer.concat(await Array.fromAsync(body)).equals(sent));
+});
+
+test("what passes from an answer into a request arrives whole, and its memory is gone soon after", async () => {
+  const sent = randomBytes(8_000_000);
+  await using place = await serve(async (request, response) => {
+    if (request.method === "GET") return void response.end(sent);
+    const hash = createHash("sha256");
+    for await (const chunk of request) hash.update(chunk);
+    response.end(hash.digest("hex"));
+  });
+  const { body } = await http.send({ method: "GET", url: place.url });
+  const passed: Uint8Array[] = [];
+  async function* passing(): Bytes {
+    for await (const chunk of body) {
+      passed.push(chunk);
+      yield chunk;
+    }
+  }
+  const put = { size: sent.byteLength, open: async () => passing() };
+  const answer = await http.send({ method: "PUT", url: place.url, body: put });
+  assert.equal(String(await collectBody(answer, 100)), createHash("sha256").update(sent).digest("hex"));
+  const kept = passed.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.ok(kept < sent.byteLength / 4, `${kept} bytes are kept`);
+});
+
+test("bytes that came from elsewhere are sent and stay", async () => {
+  await using place = await serve((request, response) => void request.resume().on("end", () => response.end()));
+  const own = [randomBytes(300_000), randomBytes(300_000), randomBytes(300_000)];
+  const put = { size: 900_000, open: async () => Readable.from(own) };
+  await collectBody(await http.send({ method: "PUT", url: place.url, body: put }), 100);
+  assert.deepEqual(
+    own.map(({ byteLength }) => byteLength),
+    [300_000, 300_000, 300_000],
+  );
 });
 
 test("a source that fails is told apart from a connection that fails, and never leaves a whole body behind", async () => {
