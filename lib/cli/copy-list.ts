@@ -3,6 +3,7 @@ import { compose } from "../compose.ts";
 import { describeDefect, type ListForm, listsOnDisk, readLists } from "../images/index.ts";
 import {
   type ImageResult,
+  type ImageRetry,
   type MirrorReport,
   mirror,
   rulesOfHop,
@@ -14,7 +15,11 @@ import { isHost, isRepository } from "../oci/index.ts";
 import { openStore } from "../store/index.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
+import { showProgress } from "./progress.ts";
 import { print, type Verb } from "./verb.ts";
+
+/** Who waits for longer wants to know why. */
+const WORTH_TELLING_MS = 4000;
 
 /**
  * Mirror image lists over one hop. Prints one line of JSON: with --report a summary of what report.json says there,
@@ -23,8 +28,8 @@ import { print, type Verb } from "./verb.ts";
 export const copyList: Verb = async (args, surroundings) => {
   const { values, lists, to, rename } = readCommand(args);
   const { env, log, signal } = surroundings;
-  const complain = (line: string): unknown => surroundings.stderr.write(`stowage copy: ${line}\n`);
   const { config } = await loadLocalConfig(env, values);
+  // not patient: the mirror waits by itself
   const { registries } = await compose(config, { log }).ports(["registries"]);
   const { from, references, "dry-run": dryRun } = values;
   const form: ListForm = references ? "reference" : "project";
@@ -45,17 +50,34 @@ export const copyList: Verb = async (args, surroundings) => {
     recheck: values.recheck,
     dryRun,
   };
-  const onImage = ({ status, side, source, target: pushed, error }: ImageResult): void => {
-    if (error !== null) complain(`${status}: ${side === "source" ? source : pushed}: ${error}`);
+  const mirrorShown = async (): Promise<MirrorReport> => {
+    using progress = showProgress(surroundings, { images: list.images.length });
+    const complain = (line: string): void => progress.say(`stowage copy: ${line}`);
+    const onImage = (image: ImageResult): void => {
+      const { status, error } = image;
+      if (error !== null) complain(`${status}: ${failedName(image)}: ${error}`);
+      progress.imageDone(error === null);
+    };
+    const onRetry = (image: ImageRetry): void => {
+      const { wait, error } = image;
+      if (wait >= WORTH_TELLING_MS) complain(`again in ${Math.round(wait / 1000)} s: ${failedName(image)}: ${error}`);
+    };
+    const onProgress = dryRun ? undefined : progress.onProgress;
+    const report = await mirror(request, { registries, onImage, onRetry, onProgress }, signal);
+    if (report.refused !== null) complain(report.refused.message);
+    for (const line of describeDefects(report)) complain(line);
+    return report;
   };
-  const report = await mirror(request, { registries, onImage }, signal);
-  if (report.refused !== null) complain(report.refused.message);
-  for (const line of describeDefects(report)) complain(line);
+  const report = await mirrorShown();
 
   if (reports !== undefined) await writeReport(reports, "", report, signal);
   await print(surroundings, `${JSON.stringify(reports === undefined ? report : summarize(report))}\n`);
   return report.complete ? 0 : 1;
 };
+
+/** What an image is called where it failed. */
+const failedName = ({ side, source, target }: Pick<ImageResult, "side" | "source" | "target">): string =>
+  side === "source" ? source : target;
 
 function readCommand(args: readonly string[]) {
   const { values, positionals } = readArguments(

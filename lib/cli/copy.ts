@@ -1,6 +1,7 @@
 import { compose } from "../compose.ts";
 import { RejectedError } from "../errors.ts";
 import {
+  type CopyResult,
   type Descriptor,
   openDestination,
   openSourcePlace,
@@ -10,10 +11,8 @@ import {
 } from "../oci/index.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
+import { showProgress } from "./progress.ts";
 import { print, type Verb } from "./verb.ts";
-
-/** Nobody else tries again. */
-const MAX_WAIT_MS = 120_000;
 
 /**
  * Copy one image, chart or other artifact from one place to another. Prints what it was and what had to move; with
@@ -37,19 +36,24 @@ export const copyVerb: Verb = async (args, surroundings) => {
   const [from, to] = positionals.map(readPlace) as [Place, Place];
   const { env, log, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
-  const { registries } = await compose(config, { log, maxWait: MAX_WAIT_MS }).ports(["registries"]);
+  const { registries } = await compose(config, { log, patient: true }).ports(["registries"]);
   await using opened = await openSourcePlace(from, registries);
   const isRehearsal = values["dry-run"];
   const destination = await (isRehearsal ? rehearseDestination : openDestination)(to, registries);
   const moves: Pick<Descriptor, "digest" | "size">[] = [];
-  const result = await destination.copy(opened, {
-    platforms: values.platform.length > 0 ? values.platform : undefined,
-    rewriteIndex: values["rewrite-index"],
-    signal,
-    onBlob({ descriptor: { digest, size }, outcome }) {
-      if (outcome === "written") moves.push({ digest, size });
-    },
-  });
+  const copyShown = async (): Promise<CopyResult> => {
+    using progress = showProgress(surroundings);
+    return await destination.copy(opened, {
+      platforms: values.platform.length > 0 ? values.platform : undefined,
+      rewriteIndex: values["rewrite-index"],
+      signal,
+      onBlob({ descriptor: { digest, size }, outcome }) {
+        if (outcome === "written") moves.push({ digest, size });
+      },
+      onProgress: isRehearsal ? undefined : progress.onProgress,
+    });
+  };
+  const result = await copyShown();
   await print(surroundings, `${JSON.stringify(isRehearsal ? { dryRun: true, ...result, moves } : result)}\n`);
   const { length } = result.leftOut;
   if (length > 0) surroundings.stderr.write(`stowage copy: left out ${length} signatures, attestations or the like\n`);

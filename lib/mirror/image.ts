@@ -31,6 +31,15 @@ export interface ImageResult {
   readonly code: string | null;
 }
 
+/** An image that is about to be tried again. */
+export interface ImageRetry extends Pick<ImageResult, "source" | "target"> {
+  readonly side: Side;
+  /** Why the last attempt failed. */
+  readonly error: string;
+  /** Milliseconds until the next one. */
+  readonly wait: number;
+}
+
 export interface ImageTools {
   readonly registries: Registries;
   /** One for all images of the run: what one of them has brought, the others need not bring. */
@@ -40,6 +49,7 @@ export interface ImageTools {
   readonly observer: Observer;
   readonly retries: Retries;
   readonly sleep: Sleep;
+  readonly onRetry?: ((retry: ImageRetry) => void) | undefined;
 }
 
 /**
@@ -53,7 +63,7 @@ export async function mirrorImage(
   tools: ImageTools,
   signal: AbortSignal,
 ): Promise<ImageResult> {
-  const { observer, sleep } = tools;
+  const { observer, sleep, onRetry } = tools;
   const retries = tools.retries.begin();
   const started = performance.now();
   const seen: Seen = { resolved: false, changes: 0, bytes: 0 };
@@ -94,6 +104,7 @@ export async function mirrorImage(
       }
       // a transfer remembers what it was told, so after a wrong answer another one has to ask
       if (!isUnavailable(error)) transfer = tools.begin();
+      onRetry?.({ ...namesOf(planned), side, error: failure.error, wait });
       await sleep(wait, signal);
     }
   }
@@ -135,10 +146,11 @@ function attempt(
   });
 }
 
-function describe(error: unknown, side: Side): Pick<ImageResult, "status" | "side" | "error" | "code"> {
+function describe(error: unknown, side: Side) {
   const { message } = error instanceof Error ? error : { message: String(error) };
   // one image's bug must not cost the others their run; the report shows it
   const code = error instanceof StowageError ? error.code : "UNEXPECTED";
   const status = code === "REGISTRY_DENIED" ? "denied" : "failed";
-  return { status: code === "CONTENT_UNKNOWN" && side === "source" ? "missing" : status, side, error: message, code };
+  const isUnknown = code === "CONTENT_UNKNOWN" && side === "source";
+  return { status: isUnknown ? "missing" : status, side, error: message, code } as const;
 }

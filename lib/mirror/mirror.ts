@@ -9,7 +9,7 @@ import {
   type TransferOptions,
 } from "../oci/index.ts";
 import { foreignImages } from "./foreign.ts";
-import { type ImageResult, mirrorImage } from "./image.ts";
+import { type ImageResult, type ImageTools, mirrorImage } from "./image.ts";
 import { createObserver } from "./observe.ts";
 import type { MirrorReport } from "./report.ts";
 import { type MirrorRequest, type PlannedImage, planImages } from "./request.ts";
@@ -22,10 +22,12 @@ export interface MirrorPorts {
   readonly onProgress?: TransferOptions["onProgress"];
   /** Called as soon as an image has ended. */
   readonly onImage?: ((result: ImageResult) => void) | undefined;
+  /** Called when an image failed and will be tried again, before that is waited for. */
+  readonly onRetry?: ImageTools["onRetry"];
 }
 
-/** Each moves several blobs at once. */
-const IMAGES_AT_ONCE = 8;
+/** Each moves several blobs at once, and of one that has not changed, all there is to do is to ask for it twice. */
+const IMAGES_AT_ONCE = 16;
 
 /**
  * Mirror lists of images from registry to registry, by digest and with all platforms. Every image has a result, whatever
@@ -38,7 +40,7 @@ const IMAGES_AT_ONCE = 8;
  */
 export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal: AbortSignal): Promise<MirrorReport> {
   const started = performance.now();
-  const { registries, sleep = sleepFor, onProgress, onImage } = ports;
+  const { registries, sleep = sleepFor, onProgress, onImage, onRetry } = ports;
   const end = (images: readonly ImageResult[], refused?: RejectedError): MirrorReport => ({
     complete: refused === undefined && images.every(({ status }) => status === "copied" || status === "present"),
     dryRun: request.dryRun ?? false,
@@ -64,6 +66,7 @@ export async function mirror(request: MirrorRequest, ports: MirrorPorts, signal:
     observer: createObserver(),
     retries: new Retries(),
     sleep,
+    onRetry,
   };
   const results = await concurrently(
     planned,

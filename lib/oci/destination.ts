@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { RejectedError } from "../errors.ts";
 import type { Target } from "./content.ts";
-import { type CopyOptions, type CopyResult, copy } from "./copy.ts";
 import { kindOf } from "./disk.ts";
 import { dryRun } from "./dry-run.ts";
 import { openLayout } from "./layout.ts";
@@ -11,11 +10,13 @@ import type { ArchivePlace, Place } from "./places.ts";
 import { isTag, parseReference, type Reference } from "./reference.ts";
 import type { Registries } from "./registries.ts";
 import { calledIn, type OpenedSource } from "./source-place.ts";
+import { type CopyOptions, type CopyResult, createTransfer, type TransferOptions } from "./transfer.ts";
 import { openTree } from "./tree.ts";
 import { placeTree } from "./tree-place.ts";
 import { type ArchiveNames, type PlannedArchive, planArchive, writeArchive } from "./write-archive.ts";
 
-export type DestinationOptions = Pick<CopyOptions, "platforms" | "rewriteIndex" | "onBlob" | "signal">;
+export type DestinationOptions = Pick<CopyOptions, "platforms" | "rewriteIndex" | "onBlob" | "signal"> &
+  TransferOptions;
 
 /** A place that an image can be copied to. */
 export interface Destination {
@@ -69,8 +70,8 @@ interface OpenedTarget {
 }
 
 const copier = ({ target, tag }: OpenedTarget): Destination => ({
-  copy: ({ source, reference, called }, options) =>
-    copy(source, reference, target, { ...options, as: tag ?? called.tag ?? "latest" }),
+  copy: ({ source, reference, called }, { onProgress, ...options } = {}) =>
+    createTransfer({ onProgress }).copy(source, reference, target, { ...options, as: tag ?? called.tag ?? "latest" }),
 });
 
 async function openTarget(

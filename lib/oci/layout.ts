@@ -38,6 +38,7 @@ export async function openLayout(directory: string, options: { readonly create?:
   const name = `oci:${directory}`;
   const blobs = join(directory, "blobs", "sha256");
   if (options.create) await createLayout(directory, blobs);
+  else if ((await kindOf(directory)) === "absent") throw invalid(name, "there is no such directory");
   for (const path of [join(directory, "blobs"), blobs]) {
     if ((await kindOf(path)) !== "directory") throw invalid(name, `${path} is not a directory`);
   }

@@ -80,12 +80,14 @@ export interface CopyName {
  * - `moving`: so many bytes of a blob have gone since it was begun; they start again when a transfer breaks
  * - `arrived`: a blob is there
  * - `done`: all of it is
+ * - `failed`: the copy has ended, and what was planned and has not arrived will not
  */
 export type Progress = { readonly copy: CopyName } & (
   | { readonly step: "planned"; readonly blobs: number; readonly bytes: number }
   | { readonly step: "moving"; readonly descriptor: Descriptor; readonly bytes: number }
   | ({ readonly step: "arrived" } & BlobEvent)
   | { readonly step: "done"; readonly result: CopyResult }
+  | { readonly step: "failed" }
 );
 
 export interface TransferOptions {

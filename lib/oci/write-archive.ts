@@ -3,18 +3,19 @@ import { dirname } from "node:path";
 import type { Segment } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 import type { Source } from "./content.ts";
-import type { CopyOptions, CopyResult } from "./copy.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { flushDirectory, kindOf, publish } from "./disk.ts";
 import { type Graph, readGraph } from "./graph.ts";
 import { type ArchivedImage, contentSegment, dockerImageOf, imageArchive } from "./image-archive.ts";
 import { Attachments } from "./transfer/attachments.ts";
+import type { CopyName, CopyOptions, CopyResult, TransferOptions } from "./transfer.ts";
 
 /** How an image will be called in an archive. */
 export type ArchiveNames = Pick<ArchivedImage, "reference" | "name">;
 
 /** An archive that could be written: nothing but manifests has been read for it. */
 export interface PlannedArchive {
+  readonly copy: CopyName;
   readonly image: ArchivedImage;
   /** What copying it means. */
   readonly result: CopyResult;
@@ -51,6 +52,7 @@ export async function planArchive(
   }
   const moved = graph.blobs.reduce((sum, { size }) => sum + size, 0);
   return {
+    copy: { source: source.name, reference, target: place },
     image,
     result: {
       descriptor,
@@ -82,8 +84,8 @@ async function attachedTo({ manifests }: Graph, source: Source, signal?: AbortSi
  */
 export async function writeArchive(
   path: string,
-  { image }: PlannedArchive,
-  { onBlob, signal }: Pick<CopyOptions, "onBlob" | "signal"> = {},
+  { copy, image, result }: PlannedArchive,
+  { onBlob, onProgress = () => {}, signal }: Pick<CopyOptions, "onBlob" | "signal"> & TransferOptions = {},
 ): Promise<void> {
   const file = await realpath(path).catch(() => path);
   const kind = await kindOf(file);
@@ -92,18 +94,35 @@ export async function writeArchive(
   }
   const archive = imageArchive([image], (source, descriptor) => {
     const content = contentSegment(source, descriptor);
-    return whenRead(content, () => onBlob?.({ descriptor, outcome: "written" }));
+    const moving = (bytes: number) => onProgress({ copy, step: "moving", descriptor, bytes });
+    return counted(content, moving, () => {
+      const arrived = { descriptor, outcome: "written" } as const;
+      onBlob?.(arrived);
+      onProgress({ copy, step: "arrived", ...arrived });
+    });
   });
   const directory = dirname(file);
-  await publish(directory, file, async () => archive.read(0, archive.size, signal), rename, signal);
-  await flushDirectory(directory);
+  onProgress({ copy, step: "planned", blobs: image.graph.blobs.length, bytes: result.bytes.moved });
+  try {
+    await publish(directory, file, async () => archive.read(0, archive.size, signal), rename, signal);
+    await flushDirectory(directory);
+  } catch (error) {
+    onProgress({ copy, step: "failed" });
+    throw error;
+  }
+  onProgress({ copy, step: "done", result });
 }
 
-/** Tell when a segment has been read to its end. */
-const whenRead = (segment: Segment, tell: () => void): Segment => ({
+/** Tell up to where a segment has been read, and when it was read to its end. */
+const counted = (segment: Segment, moving: (bytes: number) => void, arrived: () => void): Segment => ({
   size: segment.size,
   async *read(start, end, signal) {
-    yield* segment.read(start, end, signal);
-    if (end === segment.size) tell();
+    let at = start;
+    for await (const chunk of segment.read(start, end, signal)) {
+      at += chunk.byteLength;
+      yield chunk;
+      moving(at);
+    }
+    if (end === segment.size) arrived();
   },
 });

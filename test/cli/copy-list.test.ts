@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { imageOf, indexOf, startPair } from "../mirror/pair.ts";
+import { promisify } from "node:util";
+import { digestAt, imageOf, indexOf, startPair } from "../mirror/pair.ts";
 import { stowage } from "./harness.ts";
 
 const work = await mkdtemp(join(tmpdir(), "stowage-copy-list-"));
@@ -127,6 +129,65 @@ test("which projects are allowed comes from the configuration, or from --project
   const { status, stdout } = await stowage([...args, "--config", config]);
   assert.deepEqual([status, JSON.parse(stdout).images[0].source], [0, `${from.host}/library/b:v1`]);
   assert.equal((await stowage([...args, "--project", "store", "--rename", "store=library"])).status, 0);
+});
+
+test("--platform leaves images out of an index, which --rewrite-index lets a strict target take", async () => {
+  const index = await indexOf("platforms");
+  await from.push("library/platforms", "v1", index);
+  const args = ["copy", "--list", await write("library/platforms:v1"), ...hop, "--platform", "linux/arm64"];
+  const refused = await stowage(args);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /^stowage copy: failed: .*have it rewritten \(rewriteIndex, --rewrite-index\)\n$/);
+  const { status, stdout } = await stowage([...args, "--rewrite-index"]);
+  assert.equal(status, 0);
+  const [{ digest }] = JSON.parse(stdout).images;
+  assert.notEqual(digest, index.descriptor.digest);
+  assert.equal(await digestAt(to.host, "library/platforms", "v1"), digest);
+});
+
+test("--recheck finds signatures that came after the image was mirrored", async () => {
+  const image = await imageOf("signed");
+  await from.push("library/signed", "v1", image);
+  const args = ["copy", "--list", await write("library/signed:v1"), ...hop];
+  assert.equal((await stowage(args)).status, 0);
+  await from.push("library/signed", `${image.descriptor.digest.replace(":", "-")}.sig`, await imageOf("signature"));
+  for (const [more, status, attached] of [
+    [[], "present", 0],
+    [["--recheck"], "copied", 1],
+    [["--recheck"], "present", 1],
+  ] as const) {
+    const [found] = JSON.parse((await stowage([...args, ...more])).stdout).images;
+    assert.deepEqual([found.status, found.attached], [status, attached]);
+  }
+});
+
+test("a list that names a million images is refused, in no more memory than a short one", async () => {
+  const file = join(work, "million.list");
+  const lines = async function* () {
+    for (let thousand = 0; thousand < 1000; thousand += 1) {
+      yield Array.from({ length: 1000 }, (_, one) => `release/app-${thousand * 1000 + one}:v1\n`).join("");
+    }
+  };
+  await writeFile(file, lines());
+  // their bytes alone would not fit
+  const args = [
+    "--max-old-space-size=48",
+    "bin/stowage.ts",
+    "copy",
+    "--list",
+    file,
+    ...hop,
+    "--report",
+    join(work, "million"),
+  ];
+  const ended = await promisify(execFile)(process.execPath, args).catch((error: unknown) => error);
+  const { code, stdout, stderr } = ended as { code: number; stdout: string; stderr: string };
+  assert.equal(code, 1, stderr);
+  assert.match(
+    stderr,
+    /^stowage copy: Cannot use image lists with 1 error: .*:50001: "release\/app-50000:v1" is one image more than 50000\n/,
+  );
+  assert.deepEqual([JSON.parse(stdout).complete, JSON.parse(stdout).images], [false, 0]);
 });
 
 test("a list that is not there is status 1 and named", async () => {

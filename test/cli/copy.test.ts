@@ -70,7 +70,7 @@ const places: Readonly<Record<string, () => string | undefined>> = {
   "registry-tree": () => `registry-tree:${fresh()}//acme/web:1`,
 };
 
-/** What skopeo makes of a place. */
+/** What skopeo makes of a place, and umoci of a layout. */
 async function inspect(place: string): Promise<void> {
   if (place.startsWith("registry-tree:")) {
     const directory = place.slice("registry-tree:".length, place.indexOf("//"));
@@ -91,6 +91,10 @@ async function inspect(place: string): Promise<void> {
     const { stdout } = await run("skopeo", ["inspect", "--raw", ...args]);
     assert.equal(digestOf(stdout), digest);
   }
+  if (place.startsWith("oci:") && findProgram("umoci")) {
+    const { stdout } = await run("umoci", ["list", "--layout", place.split(":")[1]!]);
+    assert.equal(stdout, "1\n");
+  }
 }
 
 suite("copy between all transports", { concurrency: 2 }, () => {
@@ -110,7 +114,11 @@ suite("copy between all transports", { concurrency: 2 }, () => {
     }
   }
 
-  test("skopeo and docker-registry have read all of it", requiring("skopeo", "docker-registry"), () => {});
+  test(
+    "skopeo, umoci and docker-registry have read all of it",
+    requiring("skopeo", "umoci", "docker-registry"),
+    () => {},
+  );
 });
 
 suite("copy to archives", () => {
@@ -237,6 +245,41 @@ suite("copy --platform", () => {
       },
     );
   }
+
+  for (const [transport, open] of Object.entries(places)) {
+    const needs = transport.includes("distribution") ? requiring("docker-registry") : {};
+    test(
+      `--rewrite-index writes an index to ${transport} that names nothing else, the same each time`,
+      needs,
+      async () => {
+        const [one, two] = [open()!, open()!];
+        const args = ["--platform", "linux/arm64", "--rewrite-index"];
+        const { descriptor, copied: written } = await copied(origin, one, ...args);
+        assert.equal(descriptor.digest, digest);
+        assert.notEqual(written.digest, digest);
+        assert.equal((await copied(origin, two, ...args)).copied.digest, written.digest);
+        // whole: nothing that it names is missing
+        assert.equal(await check(one), written.digest);
+        assert.equal((await copied(origin, one, ...args, "--dry-run")).copied.digest, written.digest);
+      },
+    );
+  }
+
+  test("that the target refuses says what can be done", requiring("docker-registry"), async () => {
+    // docker-registry takes an index only with all its images
+    const { status, stderr } = await stowage([
+      "copy",
+      origin,
+      `docker://${real!.host}/sparse/web`,
+      "--platform",
+      "linux/arm64",
+    ]);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /MANIFEST_BLOB_UNKNOWN.*copy all platforms, or have it rewritten \(rewriteIndex, --rewrite-index\)/,
+    );
+  });
 
   test("goes through from archives and trees", async () => {
     const [archive, tree] = [`docker-archive:${fresh()}`, `registry-tree:${fresh()}//acme/web:1`];

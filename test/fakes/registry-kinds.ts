@@ -16,7 +16,8 @@ export type RegistryKind =
   | "harbor"
   | "quay"
   | "artifactory"
-  | "distribution";
+  | "distribution-2.8"
+  | "distribution-3";
 
 const answer =
   (status: number, code: string): Misbehaviour =>
@@ -36,6 +37,12 @@ const unless =
   (isRefused: (query: URLSearchParams) => boolean, status: number, code: string): Misbehaviour =>
   (request, response, proceed) =>
     isRefused(queryOf(request.url)) ? refuse(response, status, code) : proceed();
+
+/** https://github.com/distribution/distribution/blob/v3.0.0/registry/handlers/catalog.go */
+const smallCatalogPages = [
+  "GET /v2/_catalog",
+  unless((query) => Number(query.get("n")) > 1000, 400, "PAGINATION_NUMBER_INVALID"),
+] as const;
 
 const user = { user: "secret" };
 
@@ -119,7 +126,9 @@ const kinds: Readonly<Record<RegistryKind, FakeRegistryOptions>> = {
     referrers: true,
     deviations: [["mount=", answer(405, "UNSUPPORTED")]],
   },
-  distribution: { deviations: [["/referrers/", page(404)]] },
+  "distribution-2.8": { deviations: [["/referrers/", page(404)], smallCatalogPages] },
+  // its lists come in pages
+  "distribution-3": { pageSize: 2, deviations: [["/referrers/", page(404)], smallCatalogPages] },
 };
 
 export const registryKinds = Object.keys(kinds) as readonly RegistryKind[];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ImageRetry } from "../../lib/mirror/image.ts";
 import { mirror } from "../../lib/mirror/mirror.ts";
 import type { Registries } from "../../lib/oci/index.ts";
 import { refuse, startFakeRegistry } from "../fakes/registry.ts";
@@ -91,9 +92,17 @@ for (const side of ["source", "target"] as const) {
     const waits: number[] = [];
     const sleep = async (milliseconds: number) => void waits.push(milliseconds);
     const request = { list: await listOf("release/a:v1"), from: hop.from.host, to: hop.to.host };
-    const { images } = await mirror(request, { registries: openClients(), sleep }, never);
+    const told: number[] = [];
+    const onRetry = ({ source, target, error, wait, ...retry }: ImageRetry): void => {
+      assert.deepEqual([source, target], [`${hop.from.host}/release/a:v1`, `${hop.to.host}/release/a:v1`]);
+      assert.equal(retry.side, side);
+      assert.match(error, /^Cannot .* answered 503/);
+      told.push(wait);
+    };
+    const { images } = await mirror(request, { registries: openClients(), sleep, onRetry }, never);
     assert.deepEqual([images[0]?.status, images[0]?.side, images[0]?.attempts], ["failed", side, 5]);
     assert.equal(waits.length, 4);
+    assert.deepEqual(told, waits);
     for (const [i, wait] of waits.entries()) assert.ok(wait >= 1000 * 4 ** i && wait <= 2000 * 4 ** i, `${wait}`);
   });
 }

@@ -217,6 +217,19 @@ suite("copy", () => {
     assert.equal(most, 3);
   });
 
+  test("copies an image of 10,000 layers", async () => {
+    const layers = Array.from({ length: 10_000 }, (_, number) => layerPiece(`${number}`, 10));
+    const { manifest, pieces } = imageFixture("layers", { layers });
+    const source = openMemory("source:");
+    await putAll(source, pieces);
+    await source.tag("v1", manifest.descriptor);
+    const target = openMemory("target:");
+    const { blobs } = await copy(source, "v1", target);
+    assert.deepEqual(blobs, { moved: 10_001, mounted: 0, present: 0 });
+    for (const { descriptor, bytes } of layers.slice(-3))
+      assert.deepEqual(await read(target, descriptor), Buffer.from(bytes));
+  });
+
   test("leaves layers alone that may not be distributed", async () => {
     const foreign = piece("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", noise("foreign", 100));
     const nondistributable = piece("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", noise("nd", 100));

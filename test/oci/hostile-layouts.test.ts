@@ -101,6 +101,16 @@ const hostile: Readonly<Record<string, readonly [files: readonly ArchivedFile[],
     "LAYOUT_INVALID",
     /sha256/,
   ],
+  "a digest that leads out of the layout": [
+    [
+      {
+        path: "index.json",
+        content: `{"schemaVersion":2,"manifests":[{"mediaType":"${mediaTypes.ociManifest}","digest":"sha256:../../../secret","size":1}]}`,
+      },
+    ],
+    "LAYOUT_INVALID",
+    /sha256/,
+  ],
 };
 
 async function directoryOf(t: TestContext, files: readonly ArchivedFile[]): Promise<string> {

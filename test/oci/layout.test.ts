@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
@@ -68,6 +68,12 @@ suite("openLayout", () => {
       /no source/,
     );
     assert.deepEqual((await readdir(directory)).sort(), ["blobs", "index.json", "oci-layout"]);
+  });
+
+  test("refuses a directory that is not there, and makes none", async (t) => {
+    const directory = join(await temporaryDirectory(t), "none");
+    await assert.rejects(openLayout(directory), { code: "LAYOUT_INVALID", message: /there is no such directory$/ });
+    await assert.rejects(access(directory), { code: "ENOENT" });
   });
 
   const damage: Readonly<Record<string, (directory: string) => Promise<unknown>>> = {

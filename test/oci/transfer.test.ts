@@ -319,6 +319,18 @@ suite("the progress of a transfer", () => {
     assert.deepEqual(last.result, result);
   });
 
+  test("ends with a copy that has failed", async () => {
+    await withFake(async (fake, repository) => {
+      const { source } = await openSource();
+      fake.misbehave("PUT /v2/team/app/manifests", (_, response) => response.writeHead(400).end());
+      const told: Progress["step"][] = [];
+      const transfer = createTransfer({ onProgress: ({ step }) => told.push(step) });
+      await assert.rejects(transfer.copy(source, "v0", repository("team/app")), { code: "REGISTRY_REFUSED" });
+      assert.equal(told.filter((step) => step === "arrived").length, 3);
+      assert.deepEqual([told.at(-1), told.includes("done")], ["failed", false]);
+    });
+  });
+
   test("begins again for a blob whose transfer breaks", async () => {
     await withFake(async (fake, repository) => {
       const { source } = await openSource();

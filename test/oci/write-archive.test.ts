@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { openImageArchive } from "../../lib/oci/archive.ts";
 import type { Source } from "../../lib/oci/content.ts";
 import { openMemory } from "../../lib/oci/memory.ts";
+import type { Progress } from "../../lib/oci/transfer.ts";
 import { planArchive, writeArchive } from "../../lib/oci/write-archive.ts";
 import { imageFixture, putAll, read } from "../contracts/image-fixture.ts";
 import { temporaryDirectory } from "./temporary.ts";
@@ -43,6 +44,32 @@ test("planning reads manifests, writing reads every blob once", async (t) => {
   assert.deepEqual(told.toSorted(), blobs.toSorted());
   await using archive = await openImageArchive(file);
   for (const { descriptor, bytes } of web.pieces) assert.deepEqual(await read(archive, descriptor), Buffer.from(bytes));
+});
+
+test("progress is told blob by blob, and that a copy has failed", async (t) => {
+  const { source } = await place();
+  const planned = await planArchive("oci-archive:a", source, "1", options);
+  const file = join(await temporaryDirectory(t), "a.tar");
+  const told: Progress[] = [];
+  await writeArchive(file, planned, { onProgress: (progress) => told.push(progress) });
+  const steps = told.map(({ step }) => step);
+  assert.deepEqual([steps[0], steps.at(-1)], ["planned", "done"]);
+  assert.deepEqual(
+    told.flatMap((each) => (each.step === "arrived" ? each.descriptor.digest : [])).sort(),
+    blobs.toSorted(),
+  );
+  for (const { descriptor } of [web.config, ...web.layers]) {
+    const moved = told.flatMap((each) => (each.step === "moving" && each.descriptor === descriptor ? each.bytes : []));
+    assert.deepEqual(
+      moved,
+      moved.toSorted((a, b) => a - b),
+    );
+  }
+  assert.deepEqual(told[0]?.copy, { source: source.name, reference: "1", target: "oci-archive:a" });
+
+  const failing = writeArchive(join(file, "no"), planned, { onProgress: (progress) => told.push(progress) });
+  await assert.rejects(failing, { code: "DISK_UNAVAILABLE" });
+  assert.equal(told.at(-1)?.step, "failed");
 });
 
 test("a copy that is interrupted leaves what was there, and no other file", async (t) => {

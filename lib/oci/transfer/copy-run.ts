@@ -84,6 +84,7 @@ export class CopyRun {
     const tag = as ?? (isDigest(reference) || reference === "" ? undefined : reference);
     const copied = await this.#take({ descriptor, tag }, [], signal).catch((error: unknown) => {
       this.#recall.forget(this.#source, reference);
+      this.#tell({ copy: this.#name, step: "failed" });
       throw error;
     });
     const { written, ...reused } = this.#blobs;

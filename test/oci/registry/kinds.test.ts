@@ -10,11 +10,13 @@ import {
   inChunks,
   indexPiece,
   layerPiece,
+  type Piece,
   piece,
   putAll,
   read,
   referrerFixture,
 } from "../../contracts/image-fixture.ts";
+import { type Misbehaviour, refuse } from "../../fakes/registry.ts";
 import { credentialsFor, type RegistryKind, registryKinds, startRegistryLike } from "../../fakes/registry-kinds.ts";
 import { openForTest } from "./opened-registry.ts";
 
@@ -36,6 +38,7 @@ async function openLike(kind: RegistryKind, settings: Partial<RegistrySettings> 
   return {
     fake,
     registries: opened.registries,
+    waits: opened.waits,
     repository: (name: string) => opened.registries.repository(fake.host, name),
     lines: (match: string) =>
       fake.requests.map(({ method, path }) => `${method} ${path}`).filter((line) => line.includes(match)),
@@ -91,7 +94,8 @@ suite("the same layer in a second repository", () => {
     harbor: "mounted",
     quay: "mounted",
     artifactory: "written",
-    distribution: "mounted",
+    "distribution-2.8": "mounted",
+    "distribution-3": "mounted",
   };
   for (const [kind, outcome] of Object.entries(mounting)) {
     test(`is ${outcome} at ${kind}`, async () => {
@@ -207,6 +211,22 @@ suite("what single registries do in their own way", () => {
     assert.deepEqual(await read(target, blob.descriptor), blob.bytes);
   });
 
+  test("Aliyun: a token that ends while a layer is on its way is replaced when the transfer goes on", async () => {
+    await using place = await openLike("aliyun");
+    const target = place.repository("team/app");
+    await putAll(target, [blob]);
+    place.fake.misbehave("GET /v2/team/app/blobs/", (_, response) => {
+      place.fake.revokeTokens();
+      response.writeHead(200, { "content-length": blob.bytes.byteLength });
+      response.write(blob.bytes.subarray(0, 20_000), () => response.destroy());
+    });
+    assert.deepEqual(await read(target, blob.descriptor), blob.bytes);
+    const ranges = place.fake.requests.flatMap(({ headers: { range } }) => range ?? []);
+    // the second time with the new token
+    assert.equal(ranges.length, 2);
+    assert.match(ranges[0]!, /^bytes=[1-9]\d*-49999$/);
+  });
+
   test("Harbor: a mount from a project that is not there is 401, and becomes an upload", async () => {
     await using place = await openLike("harbor");
     const target = place.repository("team/app");
@@ -232,8 +252,8 @@ suite("what single registries do in their own way", () => {
     assert.deepEqual(await read(target, large.descriptor), large.bytes);
   });
 
-  test("Harbor, Quay: tags come in small pages", async () => {
-    for (const kind of ["harbor", "quay"] as const) {
+  test("Harbor, Quay, distribution 3: tags come in small pages", async () => {
+    for (const kind of ["harbor", "quay", "distribution-3"] as const) {
       await using place = await openLike(kind);
       const target = place.repository("team/app");
       const { config, layers, manifest } = imageFixture("many");
@@ -257,13 +277,93 @@ suite("what single registries do in their own way", () => {
     assert.equal(await target.put(blob.descriptor, bytes, { from: "team/one" }), "written");
   });
 
-  test("distribution: a manifest with a subject is listed under a tag", async () => {
-    await using place = await openLike("distribution");
-    const subject = piece(mediaTypes.ociManifest, "not there");
-    const statement = referrerFixture("statement", subject);
+  test("distribution, Docker Hub, GHCR: a manifest with a subject is listed under a tag, and others ask for it", async () => {
+    for (const kind of ["distribution-2.8", "distribution-3", "docker-hub", "ghcr"] as const) {
+      await using place = await openLike(kind);
+      const subject = piece(mediaTypes.ociManifest, "not there");
+      const statement = referrerFixture("statement", subject);
+      const target = place.repository("team/app");
+      await putAll(target, statement.pieces);
+      assert.deepEqual(await Array.fromAsync(target.tags()), [subject.descriptor.digest.replace(":", "-")], kind);
+      assert.deepEqual(await Array.fromAsync(target.referrers!(subject.descriptor.digest)), [statement.listed], kind);
+    }
+  });
+
+  test("ECR, ACR, Harbor, Quay: a manifest with a subject is listed by the registry, and no tag is made for it", async () => {
+    for (const kind of ["ecr", "acr", "harbor", "quay"] as const) {
+      await using place = await openLike(kind);
+      const subject = piece(mediaTypes.ociManifest, "not there");
+      const statement = referrerFixture("statement", subject);
+      const target = place.repository("team/app");
+      await putAll(target, statement.pieces);
+      assert.deepEqual(await Array.fromAsync(target.tags()), [], kind);
+      assert.deepEqual(await Array.fromAsync(target.referrers!(subject.descriptor.digest)), [statement.listed], kind);
+    }
+  });
+
+  test("GHCR: parts are no larger than the configuration says", async () => {
+    await using place = await openLike("ghcr", { maxUploadBytes: 20_000 });
+    assert.equal(await place.repository("team/app").put(blob.descriptor, bytes), "written");
+    const sizes = place.fake.requests.map(({ headers }) => Number(headers["content-length"] ?? 0));
+    assert.equal(place.lines("PATCH").length, 2);
+    assert.equal(Math.max(...sizes), 20_000);
+  });
+});
+
+suite("a registry that limits how often it is asked", () => {
+  const { pieces, manifest } = imageFixture("limited");
+  const limited =
+    (message: string, retryAfter?: string): Misbehaviour =>
+    (_, response) => {
+      if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
+      refuse(response, 429, "TOOMANYREQUESTS", message);
+    };
+
+  test("Docker Hub: who has pulled too often is told so in its own words, after three tries", async () => {
+    await using place = await openLike("docker-hub");
+    const message = "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading";
+    place.fake.misbehave("HEAD /v2/library/nginx/", (_, response) => response.writeHead(429).end(), 3);
+    place.fake.misbehave("GET /v2/library/nginx/", limited(message), 3);
+    await assert.rejects(place.repository("library/nginx").resolve("1"), { code: "REGISTRY_UNAVAILABLE" });
+    await assert.rejects(read(place.repository("library/nginx"), manifest.descriptor), {
+      code: "REGISTRY_UNAVAILABLE",
+      message: /429 \(TOOMANYREQUESTS: You have reached your pull rate limit\./,
+    });
+    assert.equal(place.lines("/library/nginx/").length, 6);
+  });
+
+  test("GHCR: its wait of microseconds stands in no header, and the usual one is kept", async () => {
+    await using place = await openLike("ghcr");
+    place.fake.misbehave("PUT /v2/team/app/", limited("retry-after: 880.351µs, allowed: 44000/minute"));
+    await putAll(place.repository("team/app"), pieces);
+    assert.equal(place.waits.length, 1);
+    assert.ok(place.waits[0]! >= 200 && place.waits[0]! <= 400);
+  });
+
+  test("ECR: ten manifests a second are taken, and the eleventh is sent again", async () => {
+    await using place = await openLike("ecr");
+    place.fake.misbehave("PUT /v2/team/app/manifests/", limited("Rate exceeded"), 2);
+    await putAll(place.repository("team/app"), pieces);
+    assert.equal(place.lines("PUT /v2/team/app/manifests/").length, 3);
+  });
+
+  test("ACR: a throttle says how long it lasts, and is heeded by all requests", async () => {
+    await using place = await openLike("acr");
     const target = place.repository("team/app");
-    await putAll(target, statement.pieces);
-    assert.deepEqual(await Array.fromAsync(target.tags()), [subject.descriptor.digest.replace(":", "-")]);
-    assert.deepEqual(await Array.fromAsync(target.referrers!(subject.descriptor.digest)), [statement.listed]);
+    await putAll(target, pieces);
+    place.fake.misbehave("HEAD /v2/team/app/blobs/", limited("throttled", "3"));
+    await Promise.all(pieces.map(({ descriptor }) => target.has(descriptor)));
+    assert.ok(place.waits.includes(3000));
+  });
+
+  test("Quay: nginx answers 429 with a page, which is worth another try as well", async () => {
+    await using place = await openLike("quay");
+    const target = place.repository("team/app");
+    await putAll(target, pieces);
+    place.fake.misbehave("GET /v2/team/app/blobs/", (_, response) =>
+      response.writeHead(429, { "content-type": "text/html" }).end("<h1>429 Too Many Requests</h1>"),
+    );
+    const [{ descriptor, bytes }] = pieces as [Piece];
+    assert.deepEqual(await read(target, descriptor), bytes);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -118,6 +118,36 @@ test("all repositories of a registry share its tokens", async () => {
   const resolve = () => opened.registries.repository(fake.host, "a").resolve("v1");
   for (let i = 0; i < 3; i++) await assert.rejects(resolve(), { code: "CONTENT_UNKNOWN" });
   assert.equal(fake.requests.filter(({ path }) => path.startsWith("/token")).length, 1);
+});
+
+test("a password that changes while a run goes on is read again when the next token is needed", async () => {
+  const work = await mkdtemp(join(tmpdir(), "stowage-rotating-"));
+  const users: Record<string, string> = { user: "old" };
+  await using fake = await startFakeRegistry({ auth: "bearer", users });
+  try {
+    // as Kubernetes mounts a secret: the file is a link through a directory that is replaced as a whole
+    const mount = async (password: string) => {
+      const data = await mkdtemp(join(work, "data-"));
+      const auths = { [fake.host]: auth("user", password) };
+      await writeFile(join(data, ".dockerconfigjson"), JSON.stringify({ auths }));
+      await symlink(data, join(work, "..data_tmp"));
+      await rename(join(work, "..data_tmp"), join(work, "..data"));
+    };
+    await mount("old");
+    const file = join(work, ".dockerconfigjson");
+    await symlink("..data/.dockerconfigjson", file);
+    const registries = openRegistries({ settings: [], credentialFiles: [file], userAgent: "stowage-test" });
+    const repository = registries.repository(fake.host, "team/app");
+    const { pieces } = imageFixture("rotating");
+    await putAll(repository, pieces.slice(0, 1));
+    users["user"] = "new";
+    fake.revokeTokens();
+    await mount("new");
+    await putAll(repository, pieces);
+    assert.equal(fake.repository("team/app").manifests.size, 1);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 });
 
 test("credentials that cannot be read are named, and nothing is sent without them", async () => {

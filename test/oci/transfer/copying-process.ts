@@ -2,13 +2,15 @@ import { concurrently } from "../../../lib/oci/concurrently.ts";
 import { openRegistries } from "../../../lib/oci/registry/registries.ts";
 import { createTransfer } from "../../../lib/oci/transfer.ts";
 
-// node copying-process.ts FROM TO COUNT AT_ONCE: copies images; for each blob that has arrived, and at the end, a line of JSON
-const [from = "", to = "", count = "", atOnce = ""] = process.argv.slice(2);
+// node copying-process.ts FROM TO COUNT AT_ONCE [DIES_AFTER]: copies images and prints how many blobs have arrived and how
+// many bytes have moved. Dies as if by kill -9 when so many blobs have arrived: nobody outside could hit that moment.
+const [from = "", to = "", count = "", atOnce = "", diesAfter = ""] = process.argv.slice(2);
 const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "stowage-test" });
-const tell = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+let arrived = 0;
 const transfer = createTransfer({
-  onProgress: (progress) => {
-    if (progress.step === "arrived") tell({ arrived: progress.descriptor.digest, outcome: progress.outcome });
+  onProgress: ({ step }) => {
+    if (step === "arrived") arrived += 1;
+    if (arrived === Number(diesAfter || Number.NaN)) process.kill(process.pid, "SIGKILL");
   },
 });
 const results = await concurrently(
@@ -21,5 +23,5 @@ const results = await concurrently(
       registries.repository(to, `mirror/app${number}`),
     ),
 );
-tell({ moved: results.reduce((sum, { bytes }) => sum + bytes.moved, 0) });
-process.exit();
+const moved = results.reduce((sum, { bytes }) => sum + bytes.moved, 0);
+process.stdout.write(JSON.stringify({ arrived, moved }), () => process.exit());
