@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Config } from "./config/index.ts";
+import type { Config, SecretReference } from "./config/index.ts";
 import { RejectedError } from "./errors.ts";
 import type { Ports } from "./ports.ts";
 import type { Deps, Log } from "./runtime/index.ts";
@@ -10,20 +10,27 @@ export interface Surroundings {
   readonly publish?: Ports["publish"];
   /** Where a registry of this process is reached, by its host name: wins over the configuration. */
   readonly endpoints?: Readonly<Record<string, string>>;
-  /** How many milliseconds a request waits for a registry that throttles, where nobody tries again later; default 5000. */
-  readonly maxWait?: number;
+  /**
+   * Nobody tries again when this fails: a request waits up to two minutes for a registry that throttles, and not only five
+   * seconds. Not for hosts behind a broker, which delivers again; nor for mirrors, which wait on their own, and must not
+   * do so once more for each image of a registry that is down.
+   */
+  readonly patient?: boolean;
 }
+
+/** Milliseconds. */
+const PATIENT_WAIT = 120_000;
 
 /**
  * From configuration to ports: the one place that knows every adapter. Each is loaded when a function first asks for it,
  * and then shared.
  */
-export function compose(config: Config, { log, publish, endpoints = {}, maxWait }: Surroundings): Deps {
+export function compose(config: Config, { log, publish, endpoints = {}, patient = false }: Surroundings): Deps {
   const open: { readonly [K in keyof Ports]: () => Promise<Ports[K]> } = {
     config: async () => config,
     store: async () => (await import("./store/index.ts")).openStore(config.store),
     stores: async () => (await import("./store/index.ts")).openStore,
-    registries: () => openConfiguredRegistries(config, endpoints, maxWait),
+    registries: () => openConfiguredRegistries(config, endpoints, patient),
     renderer: async () => {
       const { ensureHelm, openHelmRenderer } = await import("./helm/index.ts");
       return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
@@ -52,7 +59,7 @@ export function compose(config: Config, { log, publish, endpoints = {}, maxWait 
 async function openConfiguredRegistries(
   config: Config,
   endpoints: Readonly<Record<string, string>>,
-  maxWait: number | undefined,
+  patient: boolean,
 ): Promise<Ports["registries"]> {
   const { openRegistries } = await import("./oci/index.ts");
   const own = Object.entries(endpoints).map(([host, endpoint]) => ({ host, endpoint }));
@@ -62,26 +69,25 @@ async function openConfiguredRegistries(
     credentialFiles: config.credentials,
     userAgent: "stowage",
     proxyEnv: process.env,
-    maxWait,
+    maxWait: patient ? PATIENT_WAIT : undefined,
   });
 }
 
 /** Larger is no secret but a mistake. */
 const MAX_SECRET_BYTES = 4096;
 
-async function readSecret(file: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    throw new RejectedError("CONFIG_INVALID", `Cannot read secret file "${file}"`, { cause: error });
-  }
-  if (text.length > MAX_SECRET_BYTES) {
-    throw new RejectedError(
-      "CONFIG_INVALID",
-      `Cannot use secret file "${file}": more than ${MAX_SECRET_BYTES} characters`,
-    );
-  }
+async function readSecret({ file, env }: SecretReference): Promise<string> {
+  const place = file === undefined ? `variable "${env}"` : `file "${file}"`;
+  const refuse = (why: string, cause?: unknown): RejectedError =>
+    new RejectedError("CONFIG_INVALID", `Cannot use secret of ${place}: ${why}`, { cause });
+  const text =
+    file === undefined
+      ? process.env[env ?? ""]
+      : await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+          throw refuse(error.code ?? error.message, error);
+        });
+  if (text === undefined) throw refuse("it is not set");
+  if (text.length > MAX_SECRET_BYTES) throw refuse(`it has more than ${MAX_SECRET_BYTES} characters`);
   return text.trim();
 }
 

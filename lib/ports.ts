@@ -1,4 +1,4 @@
-import type { Config } from "./config/index.ts";
+import type { Config, SecretReference } from "./config/index.ts";
 import type { Event } from "./events/index.ts";
 import type { Renderer } from "./helm/index.ts";
 import type { Registries } from "./oci/index.ts";
@@ -16,8 +16,8 @@ export interface Ports {
   readonly registries: Registries;
   /** Turns a chart into the manifests helm would install. */
   readonly renderer: Renderer;
-  /** The content of a mounted secret file, without surrounding white space. Read anew each time: secrets rotate. */
-  readonly secrets: (file: string) => Promise<string>;
+  /** A secret of a mounted file or variable, without surrounding white space. Read anew each time: secrets rotate. */
+  readonly secrets: (reference: SecretReference) => Promise<string>;
   /** Send events besides the reply. Resolves once they are accepted for delivery. */
   readonly publish: (events: readonly Event[], signal?: AbortSignal) => Promise<void>;
 }

@@ -3,11 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { compose } from "../lib/compose.ts";
+import { compose, type Surroundings } from "../lib/compose.ts";
 import { checkConfig } from "../lib/config/index.ts";
+import { refuse, startFakeRegistry } from "./fakes/registry.ts";
 import { collectingLog } from "./functions/harness.ts";
 
-const open = (config: object = {}) => compose(checkConfig({ store: "memory:", ...config }), { log: collectingLog() });
+const open = (config: object = {}, more: Partial<Surroundings> = {}) =>
+  compose(checkConfig({ store: "memory:", ...config }), { log: collectingLog(), ...more });
 
 test("ports are opened once and shared", async () => {
   const deps = open();
@@ -33,12 +35,35 @@ test("secrets are read anew each time, without white space, and bounded", async 
     const { secrets } = await open().ports(["secrets"]);
     for (const secret of ["first", "second"]) {
       await writeFile(file, `${secret}\n`);
-      assert.equal(await secrets(file), secret);
+      assert.equal(await secrets({ file }), secret);
     }
     await writeFile(file, "x".repeat(5000));
-    await assert.rejects(secrets(file), { code: "CONFIG_INVALID" });
-    await assert.rejects(secrets("/nowhere"), { code: "CONFIG_INVALID" });
+    await assert.rejects(secrets({ file }), { code: "CONFIG_INVALID" });
+    await assert.rejects(secrets({ file: "/nowhere" }), { code: "CONFIG_INVALID" });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+test("a registry may ask for five seconds where a broker delivers again, and for two minutes where nobody does", async () => {
+  await using registry = await startFakeRegistry();
+  const stop = new AbortController();
+  const resolve = async (patient: boolean, seconds: number): Promise<unknown> => {
+    const { registries } = await open({}, { patient }).ports(["registries"]);
+    registry.misbehave(`app-${seconds}/`, (_, response) => {
+      response.setHeader("retry-after", `${seconds}`);
+      refuse(response, 429, "TOOMANYREQUESTS");
+    });
+    return registries.repository(registry.host, `app-${seconds}`).resolve("1", stop.signal);
+  };
+  const waiting = [resolve(false, 4), resolve(true, 119)].map((each) => assert.rejects(each, { name: "AbortError" }));
+  for (const [patient, seconds] of [
+    [false, 6],
+    [true, 121],
+  ] as const) {
+    await assert.rejects(resolve(patient, seconds), { code: "REGISTRY_UNAVAILABLE", retryAfter: seconds });
+  }
+  // nobody waits for these here; that they had not failed by now is all there is to see
+  stop.abort();
+  await Promise.all(waiting);
 });

@@ -121,8 +121,8 @@ export class HttpHost {
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
-    // no query: it may carry what is nobody's business
-    const log = this.#log.child({ path: request.url?.split("?", 1)[0] });
+    // neither query nor the end of a long path: webhooks that can prove themselves no other way carry their secret there
+    const log = this.#log.child({ path: request.url?.split("?", 1)[0]?.split("/", 3).join("/") });
     if (error instanceof StowageError) log.warn({ code: error.code, reason: error.message }, "refused");
     else if ((error as NodeJS.ErrnoException | undefined)?.code === "ERR_STREAM_PREMATURE_CLOSE") {
       log.debug({}, "the caller went away before the answer was complete");

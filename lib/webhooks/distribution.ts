@@ -1,96 +1,57 @@
 import * as z from "zod";
-import { RejectedError } from "../errors.ts";
-import { derivedId, type Event, originate } from "../events/index.ts";
-import { type Digest, isDigest, isManifest, isRepository, isTag, mediaTypes } from "../oci/index.ts";
+import { isManifest } from "../oci/index.ts";
+import { type Finding, kindOfConfig } from "./change.ts";
+import type { WebhookKind } from "./kind.ts";
+import { description, instant, MAX_NOTIFICATIONS, problemsOf, readPayload, requireShape } from "./payload.ts";
 
-/** https://distribution.github.io/distribution/about/notifications/: v1 up to 2.8, v2 since 3.0; the JSON is the same. */
-const MEDIA_TYPE = /^application\/vnd\.docker\.distribution\.events\.v[12]\+json\s*(;|$)/i;
-
-const reference = z.object({ mediaType: z.string() });
+const reference = z.object({ mediaType: description });
 const notification = z.object({
   id: z.string().min(1).max(200),
-  timestamp: z.iso.datetime({ offset: true }).optional().catch(undefined),
+  timestamp: instant,
   action: z.string(),
   target: z.object({
-    mediaType: z.string().optional(),
-    digest: z.custom<Digest>((value) => typeof value === "string" && isDigest(value)).optional(),
-    repository: z.string().refine(isRepository, "is no repository name"),
-    tag: z.string().refine(isTag, "is no tag").optional(),
-    references: z.array(reference).optional(),
+    mediaType: description,
+    digest: z.string().optional(),
+    repository: z.string(),
+    tag: z.string().optional(),
+    references: z.array(reference).optional().catch(undefined),
   }),
-  request: z.object({ host: z.string().min(1).max(255) }),
+  request: z.object({ host: z.string() }).optional(),
 });
-type Notification = z.output<typeof notification>;
 
-const envelope = z.object({ events: z.array(z.unknown()).max(1000) });
-
-export interface Normalised {
-  readonly events: readonly Event<"dev.stowage.artifact.pushed.v1" | "dev.stowage.artifact.deleted.v1">[];
-  /** Why parts of the envelope led to no event, for the log. */
-  readonly ignored: readonly string[];
-}
+const envelope = z.object({ events: z.array(z.unknown()).max(MAX_NOTIFICATIONS) });
 
 /**
- * Read a notification envelope of a CNCF distribution registry.
+ * CNCF Distribution: envelopes of notifications, each with an id that is the same when it is sent again.
  *
- * Pulls, mounts, blobs and manifests pushed by digest only (the children of an index) lead to no event. The notification's
- * own id, which is the same when the registry sends it again, makes the event's id.
+ * The content type is v1 up to 2.8 and v2 since 3.0; the JSON is the same.
  *
- * @throws RejectedError WEBHOOK_INVALID when it is no envelope at all
+ * @see https://distribution.github.io/distribution/about/notifications/
  */
-export function readDistribution(contentType: string | undefined, body: Uint8Array): Normalised {
-  if (!MEDIA_TYPE.test(contentType ?? "")) {
-    throw new RejectedError("WEBHOOK_INVALID", `Cannot read notification of content type "${contentType ?? ""}"`);
-  }
-  const parsed = envelope.safeParse(parseJson(body));
-  if (!parsed.success) {
-    throw new RejectedError("WEBHOOK_INVALID", `Cannot read notification: ${z.prettifyError(parsed.error)}`);
-  }
-  const events: Normalised["events"][number][] = [];
-  const ignored: string[] = [];
-  for (const [i, raw] of parsed.data.events.entries()) {
-    const one = notification.safeParse(raw);
-    if (!one.success) ignored.push(`events.${i}: ${z.prettifyError(one.error).replaceAll("\n", " ")}`);
-    else {
-      const result = toEvent(one.data);
-      if (typeof result === "string") ignored.push(`events.${i}: ${result}`);
-      else events.push(result);
-    }
-  }
-  return { events, ignored };
-}
+export const distribution: WebhookKind = {
+  title: "CNCF Distribution",
+  // it signs nothing: static headers of its configuration are all it can send
+  proof: { by: "header" },
+  mediaTypes: ["v1", "v2"].map((version) => `application/vnd.docker.distribution.events.${version}+json`),
+  read: (delivery) => requireShape(envelope, readPayload(delivery)).events.map(readNotification),
+};
 
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString("utf8"));
-  } catch (error) {
-    throw new RejectedError("WEBHOOK_INVALID", "Cannot read notification: it is not JSON", { cause: error });
-  }
-}
-
-/** @returns the event, or why there is none */
-function toEvent({ id, timestamp, action, target, request }: Notification): Normalised["events"][number] | string {
-  const { repository, tag, digest, mediaType, references } = target;
-  const where = { registry: request.host, repository, ...(tag && { tag }), ...(digest && { digest }) };
-  const init = {
-    source: `https://${request.host}`,
-    subject: tag === undefined ? `${repository}${digest === undefined ? "" : `@${digest}`}` : `${repository}:${tag}`,
-    ...(timestamp === undefined ? {} : { time: timestamp }),
-  };
-  const eventId = derivedId("distribution", request.host, id);
-  if (action === "delete") {
-    return originate("dev.stowage.artifact.deleted.v1", eventId, { ...init, data: where });
-  }
-  if (action !== "push") return `action ${action} changes nothing`;
+/**
+ * One notification of the envelope.
+ *
+ * Pulls, mounts, blobs and manifests pushed by digest only (the children of an index) lead to nothing. Deleting a tag tells
+ * the tag, deleting a manifest its digest, deleting a repository neither.
+ */
+export function readNotification(raw: unknown): Finding {
+  const parsed = notification.safeParse(raw);
+  if (!parsed.success) return problemsOf(parsed.error);
+  const { id, timestamp, action, target, request } = parsed.data;
+  const { repository, tag, digest, mediaType, references = [] } = target;
+  const change = { id, host: request?.host, repository, tag, digest, time: timestamp };
+  if (action === "delete") return { ...change, action: "deleted" };
+  if (action !== "push") return `action "${action}" changes nothing`;
   if (mediaType === undefined || !isManifest(mediaType)) return `${mediaType ?? "a blob"} is no manifest`;
-  if (tag === undefined) return "a manifest pushed by digest has no tag";
-  const data = { ...where, mediaType, artifactKind: kindOf(references?.map((each) => each.mediaType) ?? []) };
-  return originate("dev.stowage.artifact.pushed.v1", eventId, { ...init, data });
-}
-
-/** Known only where the registry includes references (`notifications.events.includereferences`). */
-function kindOf(references: readonly string[]): "chart" | "image" | "unknown" {
-  if (references.includes(mediaTypes.helmConfig)) return "chart";
-  const isImage = references.some((type) => type === mediaTypes.ociConfig || type === mediaTypes.dockerConfig);
-  return isImage ? "image" : "unknown";
+  // known only where the registry includes references (notifications.events.includereferences)
+  const artifactKind = kindOfConfig(references.map((each) => each.mediaType));
+  return { ...change, action: "pushed", mediaType, artifactKind };
 }

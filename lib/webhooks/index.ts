@@ -1,2 +1,3 @@
-export { requireSecret } from "./authenticate.ts";
-export { type Normalised, readDistribution } from "./distribution.ts";
+export type { Delivery } from "./authenticate.ts";
+export { type Received, receive } from "./receive.ts";
+export { openSource, type WebhookSource, webhookKinds } from "./source.ts";
