@@ -3,6 +3,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   "cold-start": () => import("./cold-start.ts"),
   broker: () => import("./broker.ts"),
   mirror: () => import("./mirror.ts"),
+  index: () => import("./index.ts"),
 };
 
 const [name = ""] = process.argv.slice(2);

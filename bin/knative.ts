@@ -1,7 +1,7 @@
 import "./young-generation.ts";
 import { functions, isFunctionName } from "../functions/index.ts";
 import { compose } from "../lib/compose.ts";
-import { loadConfig } from "../lib/config/index.ts";
+import { loadConfig, withAdapterArguments } from "../lib/config/index.ts";
 import { RejectedError } from "../lib/errors.ts";
 import { createLog } from "../lib/runtime/index.ts";
 import { serveFunction } from "../lib/runtime/knative.ts";
@@ -9,13 +9,15 @@ import { serveFunction } from "../lib/runtime/knative.ts";
 // Serves the function named by FUNCTION_TARGET on PORT: what a Knative Service runs.
 const log = createLog();
 
-async function main({ FUNCTION_TARGET = "", PORT = "8080" } = process.env): Promise<void> {
+async function main(): Promise<void> {
+  const env = withAdapterArguments(process.env, process.argv.slice(2));
+  const { FUNCTION_TARGET = "", PORT = "8080" } = env;
   if (!isFunctionName(FUNCTION_TARGET)) {
     const names = Object.keys(functions).join(", ");
     throw new RejectedError("CONFIG_INVALID", `Cannot serve FUNCTION_TARGET "${FUNCTION_TARGET}": there are ${names}`);
   }
   const { default: fn } = await functions[FUNCTION_TARGET]();
-  const deps = compose(await loadConfig(process.env), { log });
+  const deps = compose(await loadConfig(env), { log });
   const served = await serveFunction(fn, deps, { port: Number(PORT) });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => void served.drain().then(() => process.exit(0)));

@@ -1,29 +1,26 @@
-import { readServed } from "../lib/helm/index.ts";
-import { defineHttpFunction, type HttpResponse } from "../lib/runtime/index.ts";
+import { ChartRepository } from "../lib/helm/index.ts";
+import { defineHttpFunction } from "../lib/runtime/index.ts";
+
+/** What an instance remembers of an index, by the store it lies in. */
+const repositories = new WeakMap<object, ChartRepository>();
 
 /**
- * The classic chart repository over HTTP, read from the store: `/index.yaml` and `/charts/:file`.
+ * The classic chart repository over HTTP, read from the store: the index, charts and their signatures, for everything and
+ * for each project that has an index of its own; and the lists of ChartMuseum's API.
  *
  * The index never costs a registry call; a chart is streamed from its registry, verified while it flows.
  */
 export default defineHttpFunction({
   name: "serve-charts",
-  paths: ["/index.yaml", "/charts"],
-  needs: ["store", "registries"],
+  paths: ["/"],
+  needs: ["config", "store", "registries", "secrets"],
 
-  async answer({ method, path, headers }, { store, registries, signal }): Promise<HttpResponse> {
-    if (path !== "/index.yaml" && !path.startsWith("/charts/")) return { status: 404 };
-    if (method !== "GET" && method !== "HEAD") return { status: 405, headers: { allow: "GET, HEAD" } };
-    const served = await readServed(path, store, registries, signal);
-    if (served === undefined) return { status: 404 };
-    if (matches(headers["if-none-match"], served.etag)) return { status: 304, headers: { etag: served.etag } };
-    const fields = { etag: served.etag, "content-type": served.type, "content-length": String(served.size) };
-    return method === "HEAD"
-      ? { status: 200, headers: fields }
-      : { status: 200, headers: fields, body: await served.open() };
+  async answer(request, { config, store, registries, secrets, log, signal }) {
+    let repository = repositories.get(store);
+    if (repository === undefined) {
+      repository = new ChartRepository(config.charts, { store, registries, secrets, log });
+      repositories.set(store, repository);
+    }
+    return repository.answer(request, signal);
   },
 });
-
-/** https://www.rfc-editor.org/rfc/rfc9110#field.if-none-match: weak comparison, a list, or `*`. */
-const matches = (header: string | undefined, etag: string): boolean =>
-  (header ?? "").split(",").some((each) => ["*", etag].includes(each.trim().replace(/^W\//, "")));

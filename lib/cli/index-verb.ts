@@ -17,12 +17,17 @@ export const indexVerb: Verb = async (args, surroundings) => {
   if (!isHost(host)) throw new UsageError(`a registry is docker://HOST[/PREFIX], not "${positionals[0]}"`);
   const { env, log, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
-  const { registries } = await compose(config, { log }).ports(["registries"]);
-  const { yaml, broken } = await buildIndex(host, prefix, registries, signal);
+  const { registries } = await compose(config, { log, patient: true }).ports(["registries"]);
+  const { yaml, problems, conflicts } = await buildIndex(host, prefix, registries, signal);
   if (values.out === undefined) await print(surroundings, yaml);
   else await writeFile(values.out, yaml);
-  for (const { repository, tag, reason } of broken) {
-    surroundings.stderr.write(`stowage index: left out ${repository}:${tag}: ${reason}\n`);
+  for (const { repository, tag, reason } of problems) {
+    surroundings.stderr.write(
+      `stowage index: left out ${repository}${tag === undefined ? "" : `:${tag}`}: ${reason}\n`,
+    );
   }
-  return broken.length === 0 ? 0 : 1;
+  for (const { name, version, kept, ignored } of conflicts) {
+    surroundings.stderr.write(`stowage index: ${name} ${version} is the one of ${kept}; ${ignored} has another\n`);
+  }
+  return problems.length === 0 ? 0 : 1;
 };

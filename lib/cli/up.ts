@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { compose } from "../compose.ts";
+import { withAdapterArguments } from "../config/index.ts";
 import { RejectedError } from "../errors.ts";
 import { type Event, originate } from "../events/index.ts";
 import { createRegistryHandler, openTree, type RegistryChange, registryServerOptions } from "../oci/index.ts";
@@ -22,8 +23,18 @@ export const up: Verb = async (args, surroundings) => {
     host: { type: "string", default: "127.0.0.1" },
     data: { type: "string" },
     config: { type: "string" },
+    // of oci-chartrepo, whose place this can take
+    storage: { type: "string" },
+    "storage-registry-repo": { type: "string" },
+    "storage-registry-scheme": { type: "string" },
   });
-  const { env, log, functions, signal } = surroundings;
+  const { log, functions, signal } = surroundings;
+  const env = withAdapterArguments(
+    surroundings.env,
+    (["storage", "storage-registry-repo", "storage-registry-scheme"] as const)
+      .filter((name) => values[name] !== undefined)
+      .map((name) => `--${name}=${values[name]}`),
+  );
   const port = readPort(values.port, "port");
   const registryPort = readPort(values["registry-port"], "registry-port");
   const { config, directory, secretFile } = await loadLocalConfig(env, values);
@@ -50,7 +61,7 @@ export const up: Verb = async (args, surroundings) => {
       log,
       compose: (publish) =>
         compose(
-          { ...config, index: { registries: [...new Set([name, ...config.index.registries])] } },
+          { ...config, index: { ...config.index, registries: [...new Set([name, ...config.index.registries])] } },
           { log, publish, endpoints: { [name]: `http://${registryHost}` } },
         ),
     });
@@ -59,6 +70,10 @@ export const up: Verb = async (args, surroundings) => {
       if (change.action === "pushed" && change.tag === undefined) return;
       await local.broker.accept([toEvent(change, name)]);
     };
+    if (config.index.registries.length + config.index.repositories.length > 0) {
+      // what they hold already nobody will report
+      await local.broker.accept([firstLook()]);
+    }
     registry.on("request", createRegistryHandler({ tree, onChange: announce, log }));
     const { url } = local;
     const ready = {
@@ -80,6 +95,14 @@ export const up: Verb = async (args, surroundings) => {
   }
   return 0;
 };
+
+/** What a tick of the schedule would ask for: a look at all registries that are indexed. */
+const firstLook = (): Event =>
+  originate("dev.knative.sources.ping", randomUUID(), {
+    source: "/stowage/up",
+    subject: "index-charts",
+    data: { task: "index-charts" },
+  }) as Event;
 
 /** Webhooks need a secret; who configures none finds one here. */
 async function ensureSecret(file: string): Promise<void> {

@@ -1,2 +1,3 @@
+export { withAdapterArguments } from "./adapter-settings.ts";
 export { checkConfig, type Environment, loadConfig } from "./load.ts";
-export { type Config, configSchema } from "./schema.ts";
+export { type Config, configSchema, type SecretReference } from "./schema.ts";

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { RejectedError } from "../errors.ts";
+import { withAdapterSettings } from "./adapter-settings.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,7 +22,8 @@ export interface LoadOptions {
  *
  * `STOWAGE_STORE` sets the store, `STOWAGE_WEBHOOK_SECRET_FILE` the secret of distribution webhooks, `K_SINK` (set by a
  * SinkBinding) the sink. Credentials are looked for in the configured files, `$DOCKER_CONFIG/config.json`,
- * `~/.docker/config.json` and `/etc/secret/dockerconfigjson`, in this order (design/cli.md, CR-14).
+ * `~/.docker/config.json` and `/etc/secret/dockerconfigjson`, in this order (design/cli.md, CR-14). For the settings of
+ * oci-chartrepo see adapter-settings.ts.
  *
  * @throws RejectedError CONFIG_INVALID with every problem at once
  */
@@ -83,6 +85,7 @@ function withEnvironment(given: Readonly<Record<string, unknown>>, env: Environm
       distribution: { secretFile: env["STOWAGE_WEBHOOK_SECRET_FILE"] },
     };
   }
+  withAdapterSettings(config, env);
   const configured = config["credentials"];
   if (configured === undefined || Array.isArray(configured)) {
     config["credentials"] = [...(configured ?? []), ...usualCredentials(env)];

@@ -21,6 +21,17 @@ const mirrored = {
   report: key.describe("Store key of the report (JSON); miss_image.txt and miss_push_image.txt lie beside it"),
 };
 const seconds = z.number().min(0);
+/** Whose images were looked for, and how many there are. */
+const imagesOf = {
+  chart: name.optional().describe("Name of the chart; absent for a release"),
+  release: segment.optional().describe("Name of the release; absent for a chart"),
+  version: name,
+  digest: digest.optional().describe("Digest of the chart archive"),
+  images: count.describe("How many images are required"),
+  optional: count.describe("Images that named switches bring in"),
+  possible: count.describe("Images on branches that were not taken"),
+  suspected: count.describe("Images that only values or annotations name"),
+};
 
 /** One version of a chart and where its registry keeps it. */
 const chartVersion = z.object({
@@ -77,21 +88,52 @@ export const catalogue = {
       added: z.array(chartVersion).max(50),
       changed: z.array(chartVersion).max(50).describe("Same name and version, other bytes"),
       removed: z.array(z.object({ name, version: name })).max(50),
+      counts: z.object({ added: count, changed: count, removed: count }).describe("Of all that changed"),
       truncated: z.boolean().describe("More changed than fits: read the index"),
     }),
     promote: ["digest"],
   },
-  "dev.stowage.images.listed.v1": {
-    summary: "The images that one chart version needs are known and lie in the store.",
+  "dev.stowage.images.requested.v1": {
+    summary: "Somebody wants to know the images of a release.",
     data: z.object({
-      chart: name,
-      version: name,
-      digest: digest.describe("Digest of the chart archive"),
-      key: key.describe("Store key of the findings (JSON)"),
-      images: z.int().min(0).describe("How many images are required"),
-      unresolved: z.int().min(0).describe("Parts of the chart whose images are not known: the list may be incomplete"),
+      release: z.record(z.string(), z.unknown()).describe("A release description: docs/release.md"),
     }),
-    promote: ["chart", "version"],
+    promote: [],
+  },
+  "dev.stowage.images.listed.v1": {
+    summary: "Every image that one chart version or release needs is known, and lies in the store.",
+    data: z.object({
+      ...imagesOf,
+      key: key.describe("Store key of the findings (JSON): why each image is there"),
+      list: key.optional().describe("Store key of images.list; of releases"),
+      lock: key
+        .optional()
+        .describe("Store key of the lock (JSON): the digest and platforms of each image; of releases"),
+      difference: z
+        .object({
+          key: key.describe("Store key of the difference (JSON)"),
+          against: name.describe("The release version whose list was there before; the same one when it changed"),
+          added: count,
+          removed: count,
+          changed: count.describe("Repositories with other tags"),
+          moved: count.describe("Tags that lead to another digest than before"),
+        })
+        .optional()
+        .describe("What changed since the list before; absent for the first one, and for charts"),
+    }),
+    promote: ["chart", "release", "version"],
+  },
+  "dev.stowage.images.incomplete.v1": {
+    summary:
+      "The images of a chart version or release are not all known, or not all there. A list from before stays as it is.",
+    data: z.object({
+      ...imagesOf,
+      key: key.optional().describe("Store key of the findings (JSON); absent when nothing of a chart is known"),
+      unresolved: count.describe("Charts and texts whose images are not known"),
+      missing: count.describe("Required images that their registries do not have or do not give; asked of releases"),
+      reason: z.string().max(500),
+    }),
+    promote: ["chart", "release", "version"],
   },
   "dev.stowage.bundle.requested.v1": {
     summary: "Somebody wants an installer bundle of a release.",

@@ -176,8 +176,8 @@ export const isForeign = (mediaType: string): boolean =>
 
 const configSchema = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
 
-/** @returns undefined for what is no image for one platform */
-async function platformOf(
+/** What an image is for, by its config. @returns undefined for what is no image for one platform */
+export async function platformOf(
   place: Pick<Source, "name" | "open">,
   config: Descriptor,
   signal: AbortSignal,

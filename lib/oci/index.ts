@@ -20,7 +20,7 @@ export {
 export { type Destination, openDestination, rehearseDestination } from "./destination.ts";
 export { openDockerArchive } from "./docker-archive.ts";
 export { dryRun } from "./dry-run.ts";
-export { type Graph, type GraphOptions, readGraph } from "./graph.ts";
+export { type Graph, type GraphOptions, platformOf, readGraph } from "./graph.ts";
 export { type ArchivedImage, contentSegment, imageArchive } from "./image-archive.ts";
 export { openLayout } from "./layout.ts";
 export {
@@ -47,6 +47,7 @@ export {
 export type { Registries } from "./registries.ts";
 export { openRegistries, type RegistrySettings } from "./registry/registries.ts";
 export { type Sleep, sleepFor } from "./registry/retry.ts";
+export { createSingleFlight, type SingleFlight } from "./registry/single-flight.ts";
 export { createRegistryHandler, type RegistryChange, registryServerOptions } from "./server/registry-handler.ts";
 export { type OpenedSource, openSourcePlace } from "./source-place.ts";
 export {
@@ -59,4 +60,6 @@ export {
   type TransferOptions,
 } from "./transfer.ts";
 export { openTree, type Tree } from "./tree.ts";
+export { blobPath, repositoryPaths } from "./tree-paths.ts";
+export { Turns } from "./turns.ts";
 export { observed } from "./verify.ts";

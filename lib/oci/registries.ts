@@ -5,6 +5,9 @@ export interface Registries {
   /** One repository of a registry. Nothing is asked of the registry before it is used. */
   repository(host: string, repository: string): Target;
 
-  /** The repositories of a registry (`GET /v2/_catalog`), in the registry's order. Not every registry offers it. */
+  /**
+   * The repositories of a registry (`GET /v2/_catalog`; of a Harbor, through its own API), in the registry's order. Not
+   * every registry offers it.
+   */
   repositories(host: string, signal?: AbortSignal): AsyncIterable<string>;
 }

@@ -73,7 +73,10 @@ export interface HttpFunction<Emits extends EventType = EventType, Needs extends
   readonly name: string;
   readonly emits: readonly Emits[];
   readonly needs: readonly Needs[];
-  /** Where a process that serves several functions mounts it: every path that begins with one of these. */
+  /**
+   * Where a process that serves several functions mounts it: every path that begins with one of these. With `/` it gets
+   * what no other function wants, but no POST to `/` itself: events arrive there.
+   */
   readonly paths: readonly string[];
   answer(request: HttpRequest, context: RunContext & Asked<Needs>): Promise<HttpResponse>;
 }

@@ -160,7 +160,8 @@ export const retryAfterHeader = (seconds: number | undefined): Readonly<Record<s
 /**
  * Write an answer; a stream flows as fast as the client reads.
  *
- * A stream that breaks, or a body that is not as long as `content-length` says, cuts the connection.
+ * A stream that breaks, or a body that is not as long as `content-length` says, cuts the connection. So that a stream which
+ * breaks after its last byte (a wrong digest) is no complete answer either, each chunk waits for what comes after it.
  *
  * @throws whatever the stream threw
  */
@@ -178,7 +179,16 @@ export async function send(
   else if (silent) {
     response.end();
     await body[Symbol.asyncIterator]().return?.();
-  } else await pipeline(body, response);
+  } else await pipeline(oneBehind(body), response);
+}
+
+async function* oneBehind(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let held: Uint8Array | undefined;
+  for await (const chunk of stream) {
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (held !== undefined) yield held;
 }
 
 /** What an HTTP function sees of a request. The body is as the sender's program wrote it: inflated, if it was compressed. */

@@ -205,11 +205,12 @@ describe("an HTTP function", () => {
     };
     const answers: Record<string, () => HttpResponse> = {
       "/broken": () => ({ status: 200, body: broken() }),
+      "/late": () => ({ status: 200, headers: { "content-length": "4" }, body: broken() }),
       "/short": () => ({ status: 200, headers: { "content-length": "8" }, body: short() }),
       "/whole": () => ({ status: 200, headers: { "content-length": "4" }, body: short() }),
     };
     await using served = await serve(http(async ({ path }) => answers[path]!()));
-    for (const path of ["/broken", "/short"]) {
+    for (const path of ["/broken", "/late", "/short"]) {
       await assert.rejects(
         fetch(served.url + path).then((response) => response.text()),
         TypeError,

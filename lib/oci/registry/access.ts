@@ -7,6 +7,8 @@ export interface Access {
   readonly repository?: string;
   /** The one that matters most first: some services look only at that one. */
   readonly scopes: readonly string[];
+  /** An API beside the registry's, which takes name and password and no token, and does not ask for them. */
+  readonly basic?: boolean;
 }
 
 export const pull = (repository: string): Access => ({ repository, scopes: [`repository:${repository}:pull`] });

@@ -6,7 +6,10 @@ import type { Http } from "./http.ts";
 import { createSingleFlight } from "./single-flight.ts";
 import { basicAuthorization, fetchToken, parseRealm, type TokenService } from "./token.ts";
 
-/** Finds the `Authorization` a registry wants. Nothing is sent before the registry has asked for it once. */
+/**
+ * Finds the `Authorization` a registry wants. Nothing is sent before the registry has asked for it once, except where
+ * {@linkcode Access.basic} says so.
+ */
 export interface Authorizer {
   /** What to send with a request; undefined while the registry has not asked, or takes it without. */
   authorize(access: Access, signal?: AbortSignal): Promise<string | undefined>;
@@ -94,6 +97,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
 
   return {
     async authorize(access, signal) {
+      if (access.basic) return basic(access);
       if (wanted === undefined) return undefined;
       if (wanted === "basic") return basic(access);
       const grant = grants.get(access.scopes.join(" "));
@@ -101,6 +105,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     },
 
     async challenged(header, access, refused, signal) {
+      if (access.basic) return undefined;
       const challenges = parseChallenges(header ?? "");
       const token = challenges.find(({ scheme }) => scheme === "bearer");
       if (!token) {

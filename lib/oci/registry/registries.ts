@@ -3,6 +3,7 @@ import type { Registries } from "../registries.ts";
 import { catalog } from "./access.ts";
 import { openCredentials } from "./credentials.ts";
 import type { RegistrySettings } from "./endpoint.ts";
+import { isHarbor, listHarborRepositories } from "./harbor.ts";
 import { createHttp, type HttpOptions } from "./http.ts";
 import { listRepositories } from "./pages.ts";
 import { openRepository } from "./repository.ts";
@@ -48,9 +49,11 @@ export function openRegistries(options: RegistriesOptions): Registries {
 
   return {
     repository: (host, repository) => openRepository(transportOf(host), repository),
-    repositories(host, signal) {
+    async *repositories(host, signal) {
+      const transport = transportOf(host);
       const action = `list the repositories of docker://${host}`;
-      return listRepositories(transportOf(host), { action, access: catalog, signal });
+      if (await isHarbor(transport, signal)) yield* listHarborRepositories(transport, signal);
+      else yield* listRepositories(transport, { action, access: catalog, signal });
     },
   };
 }

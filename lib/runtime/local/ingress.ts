@@ -16,20 +16,21 @@ export interface IngressOptions {
 
 /**
  * The front of the local host: `POST /` takes CloudEvents, alone or in batches, and answers 202 once they cannot be lost;
- * what begins with a path of an HTTP function goes to the function with the longest such path.
+ * what else begins with a path of an HTTP function goes to the function with the longest such path.
  *
- * @throws RejectedError CONFIG_INVALID when two functions want the same path, or one the ingress itself
+ * @throws RejectedError CONFIG_INVALID when two functions want the same path
  */
 export function createIngress(options: IngressOptions): (exchange: Exchange) => Promise<void> {
   const { deps, accept, bodyLimit } = options;
   const mounts = mountsOf(options.functions);
   return async (exchange) => {
     const { request, path, signal } = exchange;
-    const mount = mounts.find(({ prefix }) => path.startsWith(prefix));
+    const isEvent = path === "/" && request.method === "POST";
+    const mount = isEvent ? undefined : mounts.find(({ prefix }) => path.startsWith(prefix));
     if (mount === undefined && path !== "/") {
       return send(exchange, json(404, { code: "NOT_FOUND", message: "There is nothing at this path" }));
     }
-    if (mount === undefined && request.method !== "POST") {
+    if (mount === undefined && !isEvent) {
       const message = `Cannot ${request.method} an event: it is posted`;
       return send(exchange, json(405, { code: "METHOD_NOT_ALLOWED", message }, { allow: "POST" }));
     }
@@ -45,7 +46,7 @@ function mountsOf(
   functions: readonly HttpFunction[],
 ): readonly { readonly prefix: string; readonly fn: HttpFunction }[] {
   const mounts = functions.flatMap((fn) => fn.paths.map((prefix) => ({ prefix, fn })));
-  const taken = new Set(["/"]);
+  const taken = new Set<string>();
   for (const { prefix, fn } of mounts) {
     if (taken.has(prefix) || !prefix.startsWith("/")) {
       throw new RejectedError("CONFIG_INVALID", `Cannot mount function "${fn.name}" at "${prefix}": the path is taken`);

@@ -139,12 +139,17 @@ describe("HTTP functions", () => {
     assert.deepEqual(received, ["published"]);
   });
 
-  test("that want the same path, or the ingress's own, are an error at the start", async () => {
-    for (const functions of [
-      tableOf(collect, web("a", ["/x"]), web("b", ["/x"])),
-      tableOf(collect, web("a", ["/"])),
-      tableOf(collect, web("a", ["x"])),
-    ]) {
+  test("one that is mounted at / gets what nobody else wants, and leaves events to the broker", async () => {
+    await using host = await start({ functions: tableOf(collect, web("hook", ["/hook"]), web("rest", ["/"])) });
+    const get = async (path: string): Promise<string> => (await fetch(host.url + path)).text();
+    assert.equal(await get("/"), "rest /");
+    assert.equal(await get("/any/where"), "rest /any/where");
+    assert.equal(await get("/hook"), "hook /hook");
+    assert.equal((await post(host.url, JSON.stringify(newEvent()))).status, 202);
+  });
+
+  test("that want the same path, or one that is none, are an error at the start", async () => {
+    for (const functions of [tableOf(collect, web("a", ["/x"]), web("b", ["/x"])), tableOf(collect, web("a", ["x"]))]) {
       await assert.rejects(start({ functions }), { code: "CONFIG_INVALID", message: /the path is taken/ });
     }
   });

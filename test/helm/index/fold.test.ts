@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compareVersions, diffIndex, foldIndex, type IndexRecord } from "../../lib/helm/index.ts";
+import { compareVersions, foldChart } from "../../../lib/helm/index/fold.ts";
+import type { Claim } from "../../../lib/helm/index/record.ts";
 
 interface Brief {
   readonly repository?: string;
@@ -12,7 +13,7 @@ interface Brief {
   readonly created?: string;
 }
 
-/** A record of a chart; `content` is one hex digit that stands for its bytes. */
+/** A tag that holds a chart; `content` is one hex digit that stands for its bytes. */
 const record = ({
   repository = "charts/lantern",
   version,
@@ -20,7 +21,7 @@ const record = ({
   name = "lantern",
   content = "a",
   created,
-}: Brief): IndexRecord => ({
+}: Brief): Claim => ({
   registry: "r.example",
   repository,
   tag: tag.replaceAll("+", "_"),
@@ -35,8 +36,7 @@ const record = ({
   metadata: { apiVersion: "v2", name, version },
 });
 
-const versions = (records: readonly IndexRecord[], name = "lantern") =>
-  foldIndex(records).index.entries[name]?.map(({ version }) => version);
+const versions = (claims: readonly Claim[]) => foldChart(claims).entries.map(({ version }) => version);
 
 test("CR-T12: versions are in semantic order, newest first", () => {
   assert.deepEqual(versions(["1.9.0", "1.10.0", "1.10.0-rc.1"].map((version) => record({ version }))), [
@@ -46,21 +46,19 @@ test("CR-T12: versions are in semantic order, newest first", () => {
   ]);
 });
 
-test("CR-T15: no records give a valid, empty index", () => {
-  assert.deepEqual(foldIndex([]).index, { apiVersion: "v1", generated: "1970-01-01T00:00:00.000Z", entries: {} });
-});
-
 test("CR-T5: two tags of one digest are one entry", () => {
   assert.deepEqual(versions([record({ version: "1.2.0" }), record({ version: "1.2.0", tag: "stable" })]), ["1.2.0"]);
 });
 
 test("CR-T8: of two repositories with one chart version the first in name order is kept, and the conflict reported", () => {
-  const folded = foldIndex([
+  const folded = foldChart([
     record({ repository: "b/lantern", version: "1.0.0", content: "b" }),
     record({ repository: "a/lantern", version: "1.0.0", content: "a" }),
   ]);
-  assert.equal(folded.index.entries["lantern"]?.length, 1);
-  assert.equal(folded.index.entries["lantern"]?.[0]?.digest, "a".repeat(64));
+  assert.deepEqual(
+    folded.entries.map(({ digest }) => digest),
+    ["a".repeat(64)],
+  );
   assert.equal(folded.files["lantern-1.0.0.tgz"]?.repository, "a/lantern");
   assert.deepEqual(folded.conflicts, [
     { name: "lantern", version: "1.0.0", kept: "r.example/a/lantern:1.0.0", ignored: "r.example/b/lantern:1.0.0" },
@@ -68,8 +66,8 @@ test("CR-T8: of two repositories with one chart version the first in name order 
 });
 
 test("CR-T3: a version with + keeps it in file name and URL", () => {
-  const { index, files } = foldIndex([record({ version: "1.2.0+b7" })]);
-  assert.deepEqual(index.entries["lantern"]?.[0]?.urls, ["charts/lantern-1.2.0+b7.tgz"]);
+  const { entries, files } = foldChart([record({ version: "1.2.0+b7" })]);
+  assert.deepEqual(entries[0]?.urls, ["charts/lantern-1.2.0+b7.tgz"]);
   assert.equal(files["lantern-1.2.0+b7.tgz"]?.tag, "1.2.0_b7");
 });
 
@@ -82,9 +80,14 @@ test("versions that are not semantic come last", () => {
   ]);
 });
 
+test("what a URL does not take is percent-encoded in it, and the file keeps its name", () => {
+  const { entries, files } = foldChart([record({ version: "1 /../%é", tag: "odd" })]);
+  assert.deepEqual(entries[0]?.urls, ["charts/lantern-1%20%2F..%2F%25%C3%A9.tgz"]);
+  assert.deepEqual(Object.keys(files), ["lantern-1 /../%é.tgz"]);
+});
+
 const brief = fc.record({
   repository: fc.constantFrom("a/x", "b/x", "c/y"),
-  name: fc.constantFrom("x", "y"),
   version: fc.constantFrom("1.0.0", "1.0.0+a", "1.0.0+b", "2.0.0", "1.10.0", "1.9.0", "junk"),
   content: fc.constantFrom("a", "b", "c"),
   created: fc.constantFrom("2030-01-01T00:00:00.000Z", "2031-01-01T00:00:00.000Z"),
@@ -94,31 +97,24 @@ const records = fc
   .array(brief, { maxLength: 20 })
   .map((all) => [...new Map(all.map((each) => [`${each.repository}:${each.version}`, record(each)])).values()]);
 
-test("CR-T30: the index is a pure function of the records, in whatever order they come", () => {
+test("CR-T30: a chart of the index is a pure function of its claims, in whatever order they come", () => {
   fc.assert(
     fc.property(
       records.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
-      ([all, shuffled]) => assert.equal(JSON.stringify(foldIndex(shuffled)), JSON.stringify(foldIndex(all))),
+      ([all, shuffled]) => assert.equal(JSON.stringify(foldChart(shuffled)), JSON.stringify(foldChart(all))),
     ),
   );
 });
 
-test("diffIndex() from one index to another names what leads there", () => {
+test("CR-T8: every entry has the file of its digest, and nothing else has one", () => {
   fc.assert(
-    fc.property(records, records, (before, after) => {
-      const [old, now] = [foldIndex(before).index, foldIndex(after).index];
-      const { added, changed, removed } = diffIndex(old, now);
-      const files = (index: typeof old) =>
-        new Map(
-          Object.values(index.entries)
-            .flat()
-            .map((e) => [`${e.name} ${e.version}`, e.digest]),
-        );
-      const result = files(old);
-      for (const { name, version } of removed) assert.ok(result.delete(`${name} ${version}`));
-      for (const { name, version, digest } of [...added, ...changed]) result.set(`${name} ${version}`, digest);
-      assert.deepEqual([...result].sort(), [...files(now)].sort());
-      assert.deepEqual(diffIndex(now, now), { added: [], changed: [], removed: [] });
+    fc.property(records, (all) => {
+      const { entries, files } = foldChart(all);
+      const digests = Object.values(files).map(({ chart }) => chart.digest);
+      assert.deepEqual(
+        entries.map(({ digest }) => `sha256:${digest}`),
+        digests,
+      );
     }),
   );
 });
