@@ -28,13 +28,10 @@ const PATIENT_WAIT = 120_000;
 export function compose(config: Config, { log, publish, endpoints = {}, patient = false }: Surroundings): Deps {
   const open: { readonly [K in keyof Ports]: () => Promise<Ports[K]> } = {
     config: async () => config,
-    store: async () => (await import("./store/index.ts")).openStore(config.store),
-    stores: async () => (await import("./store/index.ts")).openStore,
+    store: () => openConfiguredStore(config, config.store),
+    stores: async () => (url) => openConfiguredStore(config, url),
     registries: () => openConfiguredRegistries(config, endpoints, patient),
-    renderer: async () => {
-      const { ensureHelm, openHelmRenderer } = await import("./helm/index.ts");
-      return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
-    },
+    renderer: openChartRenderer,
     secrets: async () => readSecret,
     publish: async () => publish ?? publishTo(config.sink),
   };
@@ -54,6 +51,22 @@ export function compose(config: Config, { log, publish, endpoints = {}, patient 
     ports: async (names) =>
       Object.fromEntries(await Promise.all(names.map(async (name) => [name, await get(name)]))) as Ports,
   };
+}
+
+async function openConfiguredStore(config: Config, url: string): Promise<Ports["store"]> {
+  const { openStore } = await import("./store/index.ts");
+  return openStore(url, { buckets: config.stores, secret: readSecret });
+}
+
+/** Ours; a helm that happens to be there renders what ours breaks at. */
+async function openChartRenderer(): Promise<Ports["renderer"]> {
+  const { findHelm, openHelmRenderer, openRenderer } = await import("./helm/index.ts");
+  return openRenderer({
+    async fallback() {
+      const helm = await findHelm();
+      return helm === undefined ? undefined : openHelmRenderer(helm);
+    },
+  });
 }
 
 async function openConfiguredRegistries(

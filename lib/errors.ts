@@ -27,6 +27,8 @@ export const errorCodes = {
   STORE_KEY_INVALID: "A store key is empty, too long or tries to leave the store.",
   STORE_NOT_FOUND: "The store holds no object of that key.",
   STORE_UNAVAILABLE: "The store could not be read or written now.",
+  STORE_DENIED: "The store's service refused the credentials, or they do not allow this.",
+  STORE_REFUSED: "The store's service refused for good: there is no such bucket, or it cannot do this.",
   STORE_OBJECT_INVALID: "An object in the store is larger than its reader takes, or is not what its key promises.",
   STORE_URL_INVALID: "The store URL is of a kind that is not supported, or is malformed.",
   // registries and content
@@ -48,16 +50,23 @@ export const errorCodes = {
   CHART_INVALID: "A chart archive or its Chart.yaml cannot be read.",
   CHART_UNRENDERABLE: "A chart could not be rendered, so its images are not known.",
   RENDERER_UNAVAILABLE: "The program that renders charts is not there or did not run.",
+  TEMPLATE_INVALID: "A template cannot be parsed, or fails when it is executed.",
+  TEMPLATE_TOO_EXPENSIVE: "Templates want more work, output or depth of calls than one render may have.",
+  YAML_INVALID: "A text is not the YAML or JSON it is read as, or is too large, too deep or repeats itself too often.",
   // archives and bundles
   ARCHIVE_INVALID: "An archive is damaged, or holds an entry that is not allowed.",
   RELEASE_INVALID: "A release description is not valid.",
   IMAGES_MISSING: "Images that a release needs are not in the registry; all of them are listed.",
+  KEY_INVALID: "A key file is no ed25519 key in PEM of the kind that is needed.",
+  BASE_INVALID: "The bundle that a delta is based on is none, is damaged, or is another one.",
+  IMAGES_MOVED: "A tag came to name another image while a bundle was built of it, or since its list was locked.",
   // image lists and mirrors
   LIST_INVALID: "An image list cannot be read, or has errors; nothing of it is used.",
   MIRROR_INVALID: "A mirror was asked for that cannot be: no host to pull from, or a host that is none.",
   TARGET_NOT_EMPTY: "A registry that must hold nothing else holds an image that is not in the lists.",
   // webhooks
-  WEBHOOK_UNAUTHENTICATED: "A webhook request did not carry the shared secret.",
+  WEBHOOK_UNAUTHENTICATED: "A webhook request did not prove that its sender knows the secret.",
+  WEBHOOK_MEDIA_TYPE: "A webhook's content type is not one that its sender is documented to send.",
   WEBHOOK_INVALID: "A webhook body is not what its sender is documented to send.",
 } as const;
 

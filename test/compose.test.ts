@@ -18,7 +18,7 @@ test("ports are opened once and shared", async () => {
 });
 
 test("a port that could not be opened is tried again", async () => {
-  const deps = open({ store: "s3://bucket" });
+  const deps = open({ store: "ftp://bucket" });
   await assert.rejects(deps.ports(["store"]), { code: "STORE_URL_INVALID" });
   await assert.rejects(deps.ports(["store"]), { code: "STORE_URL_INVALID" });
 });

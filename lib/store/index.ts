@@ -1,5 +1,17 @@
+export { assembled, type ObjectRange } from "./assembled.ts";
 export { checkKey, checkPrefix } from "./keys.ts";
-export { openStore } from "./open-store.ts";
+export { type OpenStoreOptions, openStore } from "./open-store.ts";
 export { prefixed } from "./prefixed.ts";
 export { readJson, readObject } from "./read-object.ts";
-export type { Body, GetOptions, PutOptions, RangeBody, Reader, Stat, Store, StoredObject } from "./store.ts";
+export type {
+  Body,
+  GetOptions,
+  PartSource,
+  PutOptions,
+  RangeBody,
+  Reader,
+  Stat,
+  Store,
+  StoredObject,
+  StoredRange,
+} from "./store.ts";

@@ -1,4 +1,5 @@
 import { checkKey } from "./keys.ts";
+import { urlOfKey } from "./object-url.ts";
 import type { Stat, Store } from "./store.ts";
 
 /**
@@ -11,7 +12,7 @@ export function prefixed(store: Store, prefix: string): Store {
   const inner = (key: string): string => `${prefix}/${key}`;
   const outer = <T extends Stat>(stat: T): T => ({ ...stat, key: stat.key.slice(prefix.length + 1) });
   return {
-    url: [store.url, ...prefix.split("/").map(encodeURIComponent)].join("/"),
+    url: urlOfKey(store.url, prefix),
     async stat(key, signal) {
       const stat = await store.stat(inner(key), signal);
       return stat && outer(stat);

@@ -5,7 +5,7 @@ export interface Stat {
   readonly size: number;
   /** When it was last written. */
   readonly modified: Date;
-  /** Another one after each write, also within the same instant. Says nothing of the content. */
+  /** Another one when other bytes are written. Writing the same bytes again may leave it, or not. */
   readonly version: string;
 }
 
@@ -24,6 +24,24 @@ export interface RangeBody {
   readonly size: number;
   /** Bytes `start` to `end` (exclusive). */
   read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Ranges of which equal bytes lie in a store already, ascending and apart from each other. `read` gives these as well:
+   * a store that can copy by itself may do that instead of reading. {@linkcode assembled} makes such bodies.
+   */
+  readonly stored?: readonly StoredRange[] | undefined;
+}
+
+/** A range of a body that is also a range of an object. */
+export interface StoredRange {
+  /** Where it begins in the body. */
+  readonly at: number;
+  readonly size: number;
+  /** The object: its store's URL and its key, percent-encoded. */
+  readonly url: string;
+  /** Where it begins in the object. */
+  readonly start: number;
+  /** As {@linkcode Stat} gives it. An object of another version is never copied. */
+  readonly version: string;
 }
 
 export type Body = Uint8Array | string | AsyncIterable<Uint8Array> | RangeBody;
@@ -39,8 +57,18 @@ export interface GetOptions {
 export interface PutOptions {
   /** Write only where nothing is: "present" comes back when something was, and nothing changes. */
   readonly ifAbsent?: boolean | undefined;
+  /**
+   * Names the bytes of a RangeBody: the same identity, the same bytes, always (a digest of what they are made from). With
+   * it, an upload that died goes on where it was, and one that is complete is not repeated. Printable ASCII.
+   */
+  readonly identity?: string | undefined;
+  /** Told how many bytes got where they belong, and how, by stores that write large objects in parts. */
+  readonly onPart?: ((size: number, how: PartSource) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Sent by this put, copied inside the store, or found there from an earlier put of the same identity. */
+export type PartSource = "sent" | "copied" | "found";
 
 /** Object storage, for those who only read. */
 export interface Reader {
@@ -64,7 +92,10 @@ export interface Reader {
  * Object storage: flat keys, whole objects.
  *
  * Keys are printable ASCII without backslash: segments of 1 to 255 characters joined by `/`, none of them `.` or `..`,
- * 1024 characters at most (STORE_KEY_INVALID). A key cannot be another key's directory: having `a`, `a/b` is refused.
+ * 1024 characters at most (STORE_KEY_INVALID); an object store counts its prefix as well. A key cannot be another key's
+ * directory: having `a`, nobody may put `a/b`. Stores with directories refuse it; those without do not look, since that
+ * would take a request for each segment of each put (docs/stores.md).
+ *
  * An object is visible only once it is whole; a put that fails or dies leaves what was there before.
  */
 export interface Store extends Reader {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { RejectedError } from "../../lib/errors.ts";
-import type { Reader, Store } from "../../lib/store/index.ts";
+import { assembled, type ObjectRange, type RangeBody, type Reader, type Store } from "../../lib/store/index.ts";
 
 /** An empty store of a test, and the end of whatever is behind it. */
 export interface OpenedStore extends AsyncDisposable {
@@ -11,8 +11,17 @@ export interface OpenedStore extends AsyncDisposable {
 
 type Promised = (title: string, run: (store: Store) => Promise<void>) => void;
 
+export interface StoreKind {
+  /** Whether it refuses a key that is another key's directory. Default: true */
+  readonly directories?: boolean;
+}
+
 /** What every store promises. `open` gives a new, empty one each time. */
-export function testStore(name: string, open: () => Promise<OpenedStore>): void {
+export function testStore(
+  name: string,
+  open: () => Promise<OpenedStore>,
+  { directories = true }: StoreKind = {},
+): void {
   describe(`a store (${name})`, () => {
     const promise: Promised = (title, run) => {
       it(title, async () => {
@@ -23,8 +32,10 @@ export function testStore(name: string, open: () => Promise<OpenedStore>): void 
     contents(promise);
     writes(promise);
     interruptions(promise);
+    if (directories) keysAsDirectories(promise);
     keyRules(promise);
     listings(promise);
+    assemblies(promise);
   });
 }
 
@@ -48,10 +59,10 @@ function contents(promise: Promised): void {
     assert.equal((await read(store, "bytes")).byteLength, 0);
   });
 
-  promise("gives an object another version with each write, and no other time", async (store) => {
+  promise("gives an object another version when other bytes are written, and at no other time", async (store) => {
     const versions = new Set<string>();
     for (let i = 0; i < 50; i++) {
-      await store.put("same", "same");
+      await store.put("same", `${i}`.padStart(4, "0"));
       versions.add((await store.stat("same"))!.version);
     }
     assert.equal(versions.size, 50);
@@ -327,7 +338,7 @@ function listings(promise: Promised): void {
   });
 }
 
-function keyRules(promise: Promised): void {
+function keysAsDirectories(promise: Promised): void {
   promise("does not let a key be the directory of another", async (store) => {
     await store.put("a/b/c", "1");
     await store.put("file", "2");
@@ -337,7 +348,9 @@ function keyRules(promise: Promised): void {
     }
     assert.deepEqual(await keys(store), ["a/b/c", "file"]);
   });
+}
 
+function keyRules(promise: Promised): void {
   promise("refuses every text that is no key", async (store) => {
     const refuse = async (key: string): Promise<void> => {
       await assert.rejects(store.put(key, "x"), rejected("STORE_KEY_INVALID"), key);
@@ -369,6 +382,36 @@ function keyRules(promise: Promised): void {
       assert.deepEqual(await keys(store, key), [key]);
       await store.delete(key);
     }
+  });
+}
+
+function assemblies(promise: Promised): void {
+  promise("makes an object of its own objects' ranges and other bytes", async (store) => {
+    const blob = (size: number, seed: number): Buffer =>
+      Buffer.from(Uint8Array.from({ length: size }, (_, index) => (index * seed) % 251));
+    const blobs = [blob(700_000, 3), blob(5, 5), blob(900_001, 7)];
+    const pieces: (ObjectRange | RangeBody)[] = [];
+    const whole: Buffer[] = [];
+    for (const [index, bytes] of blobs.entries()) {
+      const key = `blobs/${index} +%`;
+      await store.put(key, bytes);
+      const { version } = (await store.stat(key))!;
+      const head = Buffer.alloc(512, index);
+      pieces.push(
+        { size: head.byteLength, read: (start, end) => once(head.subarray(start, end)) },
+        { key, start: 1, size: bytes.byteLength - 1, version },
+      );
+      whole.push(head, bytes.subarray(1));
+    }
+    const body = assembled(store, pieces);
+    assert.equal(await store.put("whole", body), "written");
+    assert.deepEqual(await read(store, "whole"), Buffer.concat(whole));
+    const part = Buffer.concat(await collect(body.read(600, 800_000)));
+    assert.deepEqual(part, Buffer.concat(whole).subarray(600, 800_000));
+
+    await store.put("blobs/0 +%", "changed");
+    await assert.rejects(store.put("whole", body), { name: "TransientError", code: "STORE_UNAVAILABLE" });
+    assert.deepEqual(await read(store, "whole"), Buffer.concat(whole));
   });
 }
 

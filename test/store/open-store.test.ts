@@ -29,7 +29,7 @@ test("a URL of another kind is refused, saying what is supported and keeping its
   for (const url of ["ftp://user:hidden@host/x", "hidden", "", "/hidden", "FILE:/hidden", "memory:hidden"]) {
     await assert.rejects(openStore(url), (error: Error & { code?: string }) => {
       assert.equal(error.code, "STORE_URL_INVALID");
-      assert.match(error.message, /file:DIR, file:\/\/\/DIR and memory: are supported$/);
+      assert.match(error.message, /s3:\/\/BUCKET, oss:\/\/BUCKET and memory: are supported$/);
       assert.doesNotMatch(error.message, /hidden/);
       return true;
     });
@@ -39,5 +39,39 @@ test("a URL of another kind is refused, saying what is supported and keeping its
 test("a malformed file URL is refused", async () => {
   for (const url of ["file:", "file:a\0b", "file://host/x", "file:///x?y", "file:///x#y", "file:///%2f"]) {
     await assert.rejects(openStore(url), { code: "STORE_URL_INVALID" }, url);
+  }
+});
+
+test("a bucket's URL names it and a prefix, and opens without asking the service", async () => {
+  const env = { AWS_REGION: "eu-central-1", OSS_REGION: "cn-hangzhou" };
+  for (const [url, own] of [
+    ["s3://releases", "s3://releases"],
+    ["s3://releases/", "s3://releases"],
+    ["oss://releases/a%20b/c/", "oss://releases/a%20b/c"],
+    ["oss://releases/a b", "oss://releases/a%20b"],
+  ] as const) {
+    assert.equal((await openStore(url, { env })).url, own);
+  }
+});
+
+test("a malformed bucket URL is refused, keeping its secrets", async () => {
+  for (const place of [
+    "",
+    "/",
+    "ab",
+    "Upper",
+    "id:hidden@bucket",
+    "bucket/a//b",
+    "bucket/../b",
+    "bucket/%",
+    "bucket?hidden",
+  ]) {
+    for (const scheme of ["s3", "oss"]) {
+      await assert.rejects(openStore(`${scheme}://${place}`, { env: {} }), (error: Error & { code?: string }) => {
+        assert.equal(error.code, "STORE_URL_INVALID", place);
+        assert.doesNotMatch(error.message, /hidden/);
+        return true;
+      });
+    }
   }
 });
