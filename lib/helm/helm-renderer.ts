@@ -26,16 +26,25 @@ export async function openHelmRenderer(binary: string): Promise<Renderer> {
   };
 }
 
-function renderArguments(chart: string, { valuesFiles = [], set = [], kubeVersion, tests }: RenderOptions): string[] {
+function renderArguments(chart: string, options: RenderOptions): string[] {
+  const each = (flag: string, values: readonly string[] = []): string[] => values.flatMap((value) => [flag, value]);
+  const one = (flag: string, value: string | undefined): string[] => (value === undefined ? [] : [flag, value]);
   return [
     "template",
-    "release",
+    options.releaseName ?? "release-name",
     chart,
-    "--include-crds",
-    ...(tests ? [] : ["--skip-tests"]),
-    ...valuesFiles.flatMap((file) => ["--values", file]),
-    ...set.flatMap((pair) => ["--set", pair]),
-    ...(kubeVersion === undefined ? [] : ["--kube-version", kubeVersion]),
+    ...(options.includeCrds === false ? [] : ["--include-crds"]),
+    ...(options.noHooks ? ["--no-hooks"] : []),
+    ...(options.tests ? [] : ["--skip-tests"]),
+    ...each("--values", options.valuesFiles),
+    ...each("--set", options.set),
+    ...each("--set-string", options.setString),
+    ...each("--set-json", options.setJson),
+    ...each("--set-file", options.setFile),
+    ...each("--set-literal", options.setLiteral),
+    ...each("--api-versions", options.apiVersions),
+    ...one("--kube-version", options.kubeVersion),
+    ...one("--namespace", options.namespace),
   ];
 }
 

@@ -31,6 +31,11 @@ export class Budget {
     if (this.#operations < 0) tooExpensive("they take more operations than allowed");
   }
 
+  /** Operations that may still be spent; negative once that has failed. */
+  get operationsLeft(): number {
+    return this.#operations;
+  }
+
   /** Counts characters of output. */
   write(characters: number): void {
     this.#output -= characters;

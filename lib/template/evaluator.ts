@@ -19,6 +19,7 @@ import {
   nodeText,
   type OperandNode,
   type PipelineNode,
+  type Source,
   type VariableNode,
 } from "./nodes.ts";
 import { quote } from "./quoting.ts";
@@ -33,6 +34,8 @@ export type MissingKey = "zero" | "error";
 export interface Frame {
   /** The name of the template, as messages show it. */
   readonly name: string;
+  /** What the nodes that are evaluated in it were parsed from. */
+  readonly source: Source;
   readonly variables: Variables;
   /** Whether the static type of the dot is `interface {}`, as in a range: only messages show it. */
   dotIsBoxed: boolean;
@@ -66,13 +69,13 @@ export class Evaluator {
 
   /** @throws TemplateError about the node that is evaluated now */
   fail(reason: string, cause?: unknown): never {
-    const { name } = this.frame;
+    const { name, source } = this.frame;
     const node = this.at;
     const inner = cause instanceof TemplateError ? cause : undefined;
     if (node === undefined) {
       throw new TemplateError(`template: ${name}: ${reason}`, inner?.place ?? { name, line: 1, column: 0 }, reason);
     }
-    const place = placeOf(node.source.name, node.source.text, node.start);
+    const place = placeOf(source.name, source.text, node.start);
     const where = `${place.name}:${place.line}:${place.column}: executing ${quote(name)} at <${nodeText(node)}>`;
     const options = cause === undefined ? {} : { cause };
     throw new TemplateError(`template: ${where}: ${reason}`, inner?.place ?? place, inner?.reason ?? reason, options);
@@ -225,10 +228,9 @@ export class Evaluator {
       this.fail(`wrong number of args for ${name}: want ${want}${parameters.length} got ${got}`);
     }
     if (called === and || called === or) return this.#shortCircuit(dot, called === or, rest, final);
-    const values: Value[] = [];
-    const type = (i: number): ParameterType => parameters[i] ?? variadic!;
-    for (let i = 0; i < rest.length; i++) values.push(this.argument(dot, rest[i]!, type(i)));
-    if (final !== absent) values.push(this.#converted(() => convertArgument(final, type(rest.length))));
+    const values = new Array<Value>(count); // an array that is pushed to takes room for seventeen
+    for (let i = 0; i < rest.length; i++) values[i] = this.argument(dot, rest[i]!, parameters[i] ?? variadic!);
+    if (final !== absent) values[rest.length] = this.#typed(final, parameters[rest.length] ?? variadic!);
     if (called === call) values.unshift(calleeName(rest[0], values[0]));
     try {
       return called.call(this.#context, ...values);
@@ -262,8 +264,12 @@ export class Evaluator {
       case Kind.number:
         return this.#converted(() => convertConstant(node, type));
     }
-    const value = this.#argumentValue(dot, node);
+    return this.#typed(this.#argumentValue(dot, node), type);
+  }
+
+  #typed(value: Value, type: ParameterType): Value {
     if (type === "any" || type === "value") return value === undefined ? null : value;
+    if (type === "string" && typeof value === "string") return value;
     return this.#converted(() => convertArgument(value, type));
   }
 

@@ -58,16 +58,17 @@ export class Execution {
       execute: (name, data) => this.#execute(name, data),
       evaluate: (text, data) => this.#evaluate(text, data),
     };
-    const frame = { name: rootName, variables: new Variables(undefined), dotIsBoxed: false };
+    const source = { name: rootName, text: "" };
+    const frame = { name: rootName, source, variables: new Variables(undefined), dotIsBoxed: false };
     this.#evaluator = new Evaluator(functions, context, missingKey, frame);
   }
 
   /** Executes a template and gives what it put out. */
-  run({ name, root }: ParsedTemplate, data: Value): string {
+  run(template: ParsedTemplate, data: Value): string {
     const output = this.#output;
     this.#output = "";
     try {
-      this.#call(name, root, data ?? undefined);
+      this.#call(template, data ?? undefined);
       return this.#output;
     } finally {
       this.#output = output;
@@ -99,13 +100,13 @@ export class Execution {
     }
   }
 
-  /** Executes a list as the body of a template: with a dot and variables of its own, one step deeper. */
-  #call(name: string, root: ListNode, data: Value): void {
+  /** Executes the body of a template: with a dot and variables of its own, one step deeper. */
+  #call({ name, source, root }: ParsedTemplate, data: Value): void {
     const evaluator = this.#evaluator;
     const { frame, at } = evaluator;
     const budget = this.#budget;
     budget.enter();
-    evaluator.frame = { name, variables: new Variables(data), dotIsBoxed: false };
+    evaluator.frame = { name, source, variables: new Variables(data), dotIsBoxed: false };
     evaluator.at = undefined;
     try {
       this.#list(data, root);
@@ -210,7 +211,7 @@ export class Execution {
     const template = this.#scope.get(node.name);
     if (template === undefined) this.#evaluator.fail(`template ${quote(node.name)} not defined`);
     const data = node.pipeline === undefined ? undefined : this.#evaluator.pipeline(dot, node.pipeline);
-    this.#call(template.name, template.root, data);
+    this.#call(template, data);
   }
 
   // loops
@@ -281,13 +282,13 @@ export class Execution {
   #explore(dot: Value, node: BranchNode, holds: boolean, innerDot: Value): void {
     const exploration = this.#exploration!;
     const list = holds ? node.list : node.otherwise;
-    if (list === undefined || !exploration.admits(list, node.source.text)) return;
+    if (list === undefined || !exploration.admits(list, this.#evaluator.frame.source)) return;
     const evaluator = this.#evaluator;
     const { frame, at } = evaluator;
     const [output, budget, scope] = [this.#output, this.#budget, this.#scope];
     const values = frame.variables.snapshot();
     if (node.kind === Kind.range && holds && !node.pipeline.assigns) this.#emptyElement(frame, node);
-    exploration.enter(node, holds, dot, frame.variables);
+    exploration.enter(node, holds, dot, frame);
     this.#output = "";
     this.#budget = exploration.budget;
     try {

@@ -1,7 +1,8 @@
 import { RejectedError } from "../errors.ts";
 import { Budget } from "./budget.ts";
+import type { Frame } from "./evaluator.ts";
 import { type Formula, FormulaReader, type FormulaScope, type PathOf } from "./formula.ts";
-import { type BranchNode, Kind, type ListNode, nodeText, type PipelineNode } from "./nodes.ts";
+import { type BranchNode, Kind, type ListNode, nodeText, type PipelineNode, type Source } from "./nodes.ts";
 import { type Place, placeOf, TemplateError } from "./template-error.ts";
 import type { Value, ValueMap } from "./value.ts";
 import type { Variables } from "./variables.ts";
@@ -52,7 +53,8 @@ const callDepth = 100;
  */
 export class Exploration {
   readonly #options: ExplorationOptions;
-  readonly #visits = new WeakMap<ListNode, number>();
+  /** Equal texts share their nodes, but each file is explored on its own. */
+  readonly #visits = new WeakMap<Source, Map<ListNode, number>>();
   readonly #conditions: Condition[] = [];
   /** For each branch being explored the maps it changed, with what they held before. */
   readonly #changed: Map<ValueMap, readonly (readonly [string, Value])[]>[] = [];
@@ -79,17 +81,19 @@ export class Exploration {
   }
 
   /** Whether a list is to be explored; counts it. */
-  admits(list: ListNode, source: string): boolean {
+  admits(list: ListNode, source: Source): boolean {
     const { consider, visits = 3, depth = 8 } = this.#options;
-    const visited = this.#visits.get(list) ?? 0;
+    const visitsOfIt = this.#visits.get(source) ?? new Map<ListNode, number>();
+    this.#visits.set(source, visitsOfIt);
+    const visited = visitsOfIt.get(list) ?? 0;
     if (this.exhausted || visited >= visits || this.#conditions.length >= depth) return false;
-    const worthwhile = visited > 0 || consider === undefined || consider(source.slice(list.start, list.end));
-    this.#visits.set(list, worthwhile ? visited + 1 : visits);
+    const worthwhile = visited > 0 || consider === undefined || consider(source.text.slice(list.start, list.end));
+    visitsOfIt.set(list, worthwhile ? visited + 1 : visits);
     return worthwhile;
   }
 
   /** Begins a branch; `leave` must follow. */
-  enter(node: BranchNode, holds: boolean, dot: Value, variables: Variables): void {
+  enter(node: BranchNode, holds: boolean, dot: Value, { source, variables }: Frame): void {
     const text = `${keywords[node.kind]}${nodeText(node.pipeline)}`;
     const formula = new FormulaReader(this.#scope(dot, variables)).formula(node.pipeline);
     this.branches++;
@@ -97,7 +101,7 @@ export class Exploration {
     this.#conditions.push({
       text: holds ? text : `not (${text})`,
       formula: holds ? formula : { kind: "not", of: formula },
-      place: placeOf(node.source.name, node.source.text, node.start),
+      place: placeOf(source.name, source.text, node.start),
     });
   }
 

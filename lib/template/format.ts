@@ -99,8 +99,7 @@ class ValuePrinter {
       return `${depth === 0 ? "[]byte" : "[]uint8"}{${items.join(", ")}}`;
     }
     const write = (byte: bigint): string => formatInteger(byte, verb, spec) ?? this.bad(byte, "uint8");
-    // charts print whole files by mistake: plain numbers have a fast way
-    if (write(0n) === "0" && write(10n) === "10") return `[${bytes.join(" ")}]`;
+    if (write(0n) === "0" && write(10n) === "10") return `[${decimals(bytes)}]`;
     const items = Array.from(bytes, (byte) => write(BigInt(byte)));
     return `[${items.join(" ")}]`;
   }
@@ -118,6 +117,19 @@ class ValuePrinter {
     const type = spec.sharpV ? value.type.replace("*", "") : "";
     return `${isPointer ? "&" : ""}${type}{${fields.join(spec.sharpV ? ", " : " ")}}`;
   }
+}
+
+/** Bytes as plain numbers with spaces between. Charts print whole files by mistake: `join` takes five times as long. */
+function decimals(bytes: Uint8Array): string {
+  const text = Buffer.allocUnsafe(bytes.length * 4);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte > 99) text[at++] = 48 + Math.trunc(byte / 100);
+    if (byte > 9) text[at++] = 48 + (Math.trunc(byte / 10) % 10);
+    text[at++] = 48 + (byte % 10);
+    text[at++] = 32;
+  }
+  return text.toString("latin1", 0, Math.max(at - 1, 0));
 }
 
 /** Widths and precisions beyond this are taken for mistakes, as Go does. */

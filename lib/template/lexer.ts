@@ -18,13 +18,17 @@ const keywords: ReadonlyMap<string, TokenKind> = new Map([
 ]);
 
 const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13;
+const isLetter = (code: number): boolean => (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
+/** One of `(`, `)`, `,`, `.`, `:` and `|`. */
+const isTerminator = (code: number): boolean =>
+  code === 40 || code === 41 || code === 44 || code === 46 || code === 58 || code === 124;
 const word = /[\p{L}\p{Nd}_]*/uy;
 
 /** Where a run of letters, digits and underscores ends. */
 function wordEnd(text: string, start: number): number {
   let end = start;
   let code = text.charCodeAt(end);
-  while ((code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95) {
+  while (isLetter(code) || (code >= 48 && code <= 57) || code === 95) {
     end++;
     code = text.charCodeAt(end);
   }
@@ -39,7 +43,6 @@ const numberStart = new RegExp(
     `|[0-9_]*(?:\\.[0-9_]*)?(?:[eE]${sign}[0-9_]*)?)i?`,
   "y",
 );
-const terminators: ReadonlySet<number> = new Set([...".,|:)("].map((character) => character.charCodeAt(0)));
 const quoted = {
   '"': { kind: Token.string, pattern: /"(?:[^"\\\n]|\\[^\n])*"/suy, unclosed: "unterminated quoted string" },
   "'": {
@@ -134,10 +137,11 @@ export class Lexer {
   #inAction(): LexedToken {
     const text = this.#text;
     const start = this.#position;
+    const code = text.charCodeAt(start);
+    if (isLetter(code)) return this.#identifier(start);
     const end = this.#delimiterEnd(start);
     if (end !== undefined) return this.#rightDelimiter(start, end);
     if (start >= text.length) return this.#error("unclosed action", start);
-    const code = text.charCodeAt(start);
     if (isSpace(code)) return this.#space(start);
     const first = text[start]!;
     switch (first) {
@@ -218,7 +222,7 @@ export class Lexer {
   #atTerminator(at: number): boolean {
     const code = this.#text.charCodeAt(at);
     if (at >= this.#text.length || isSpace(code)) return true;
-    return terminators.has(code) || (code === 125 && this.#text.charCodeAt(at + 1) === 125);
+    return isTerminator(code) || (code === 125 && this.#text.charCodeAt(at + 1) === 125);
   }
 
   #number(start: number): LexedToken {

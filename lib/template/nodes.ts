@@ -26,14 +26,14 @@ export const Kind = {
   command: 18,
 } as const;
 
-/** The text a template was parsed from. Offsets of its nodes count in it. */
+/** The text of a template, and the name of its file. Its nodes do not know it: the same ones serve equal texts. */
 export interface Source {
   readonly name: string;
   readonly text: string;
 }
 
 interface Located {
-  readonly source: Source;
+  /** Offset in the text. */
   readonly start: number;
 }
 

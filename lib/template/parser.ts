@@ -10,10 +10,16 @@ import {
 } from "./nodes.ts";
 import { PipelineParser } from "./pipeline-parser.ts";
 import { quote } from "./quoting.ts";
-import { TokenStream } from "./token-stream.ts";
+import { parseError, TokenStream } from "./token-stream.ts";
 import { type LexedToken, Token } from "./tokens.ts";
 
-/** A template and the ones defined within it, by name. Each name is there once. */
+/** The statements of a text, and of the templates defined within it, of which each name is there once. */
+export interface ParsedText {
+  readonly root: ListNode;
+  readonly definitions: ReadonlyMap<string, ListNode>;
+}
+
+/** A template and the ones defined within it, by name. */
 export type ParsedTemplates = ReadonlyMap<string, ParsedTemplate>;
 
 export interface ParsedTemplate {
@@ -32,15 +38,32 @@ const controlKinds = { if: Kind.if, with: Kind.with, range: Kind.range } as cons
  * @param isFunction whether there is a function of this name; templates that use others are refused
  * @throws TemplateError in Go's words: `template: a.yaml:3: unexpected "}" in operand`
  */
-export function parseTemplate(name: string, text: string, isFunction: (name: string) => boolean): ParsedTemplates {
-  return new Parser({ name, text }, isFunction).parse();
+export function parseText(source: Source, isFunction: (name: string) => boolean): ParsedText {
+  return new Parser(source, isFunction).parse();
 }
+
+/**
+ * The templates that a parsed text makes in a file.
+ *
+ * @throws TemplateError when the text defines a template of the file's name, and is not empty itself
+ */
+export function templatesOf(source: Source, { root, definitions }: ParsedText): ParsedTemplates {
+  const templates = new Map<string, ParsedTemplate>();
+  for (const [name, list] of definitions) templates.set(name, { name, source, root: list });
+  const { name, text } = source;
+  const there = definitions.get(name);
+  if (there === undefined || isEmptyList(there)) templates.set(name, { name, source, root });
+  else if (!isEmptyList(root)) throw parseError(source, text.length, definedTwice(name));
+  return templates;
+}
+
+const definedTwice = (name: string): string => `template: multiple definition of template ${quote(name)}`;
 
 /** Recursive descent over the tokens, rule by rule as Go's text/template/parse, so that errors are the same. */
 class Parser {
   readonly #tokens: TokenStream;
   readonly #pipelines: PipelineParser;
-  readonly #templates = new Map<string, ParsedTemplate>();
+  readonly #definitions = new Map<string, ListNode>();
   #ranges = 0;
 
   constructor(source: Source, isFunction: (name: string) => boolean) {
@@ -48,7 +71,7 @@ class Parser {
     this.#pipelines = new PipelineParser(this.#tokens, isFunction);
   }
 
-  parse(): ParsedTemplates {
+  parse(): ParsedText {
     const statements: StatementNode[] = [];
     for (let token = this.#tokens.peek(); token.kind !== Token.end; token = this.#tokens.peek()) {
       if (token.kind === Token.leftDelimiter) {
@@ -64,8 +87,8 @@ class Parser {
       if (node === "end" || node === "else") this.#tokens.fail(`unexpected {{${node}}}`);
       statements.push(node);
     }
-    this.#add(this.#tokens.source.name, { statements, start: 0, end: this.#tokens.source.text.length });
-    return this.#templates;
+    const root = { statements, start: 0, end: this.#tokens.source.text.length };
+    return { root, definitions: this.#definitions };
   }
 
   /** `{{define "name"}} list {{end}}`, after its keyword */
@@ -89,12 +112,9 @@ class Parser {
   }
 
   #add(name: string, root: ListNode): void {
-    const there = this.#templates.get(name);
-    if (there === undefined || isEmptyList(there.root)) {
-      this.#templates.set(name, { name, source: this.#tokens.source, root });
-    } else if (!isEmptyList(root)) {
-      this.#tokens.fail(`template: multiple definition of template ${quote(name)}`);
-    }
+    const there = this.#definitions.get(name);
+    if (there === undefined || isEmptyList(there)) this.#definitions.set(name, root);
+    else if (!isEmptyList(root)) this.#tokens.fail(definedTwice(name));
   }
 
   #templateName(token: LexedToken, context: string): string {
@@ -107,8 +127,10 @@ class Parser {
     const { start } = this.#tokens.peekNonSpace();
     const statements: StatementNode[] = [];
     for (let token = this.#tokens.peekNonSpace(); token.kind !== Token.end; token = this.#tokens.peekNonSpace()) {
-      const node = this.#tokens.nested(() => this.#statement());
-      if (node === "end" || node === "else") return [{ statements, start, end: token.start }, node];
+      this.#tokens.enter();
+      const node = this.#statement();
+      this.#tokens.leave();
+      if (node === "end" || node === "else") return [{ statements: statements.slice(), start, end: token.start }, node];
       statements.push(node);
     }
     return this.#tokens.fail("unexpected EOF");
@@ -149,7 +171,7 @@ class Parser {
     }
     this.#tokens.back(token);
     const pipeline = this.#pipelines.parse("command", Token.rightDelimiter);
-    return { kind: Kind.action, source: this.#tokens.source, start: token.start, pipeline };
+    return { kind: Kind.action, start: token.start, pipeline };
   }
 
   #jump(kind: typeof Kind.break | typeof Kind.continue, text: string): StatementNode {
@@ -176,7 +198,6 @@ class Parser {
     this.#pipelines.variables.length = declared;
     return {
       kind: controlKinds[keyword],
-      source: this.#tokens.source,
       start: pipeline.start,
       pipeline,
       list,
@@ -189,7 +210,9 @@ class Parser {
     const chained = this.#tokens.peek().kind;
     if ((keyword === "if" && chained === Token.if) || (keyword === "with" && chained === Token.with)) {
       const { start } = this.#tokens.next();
-      const branch = this.#tokens.nested(() => this.#control(keyword));
+      this.#tokens.enter();
+      const branch = this.#control(keyword);
+      this.#tokens.leave();
       return { statements: [branch], start, end: this.#tokens.last.start };
     }
     const [list, end] = this.#list();
@@ -204,7 +227,7 @@ class Parser {
     const name = this.#templateName(token, context);
     const pipeline = this.#pipelines.parse(context, Token.rightDelimiter);
     this.#add(name, this.#body(context, this.#tokens.last));
-    return { kind: Kind.template, source: this.#tokens.source, start: token.start, name, pipeline };
+    return { kind: Kind.template, start: token.start, name, pipeline };
   }
 
   /** `{{template "name" pipeline}}` */
@@ -218,6 +241,6 @@ class Parser {
       this.#tokens.back(next);
       pipeline = this.#pipelines.parse(context, Token.rightDelimiter);
     }
-    return { kind: Kind.template, source: this.#tokens.source, start: token.start, name, pipeline };
+    return { kind: Kind.template, start: token.start, name, pipeline };
   }
 }

@@ -59,7 +59,8 @@ export class PipelineParser {
     if (commands.length === 0) this.#tokens.fail(`missing value for ${context}`);
     const wrong = commands.findIndex(({ first }, i) => i > 0 && isPlainValue(first));
     if (wrong > 0) this.#tokens.fail(`non executable command in pipeline stage ${wrong + 1}`);
-    return { kind: Kind.pipeline, source: this.#tokens.source, start, variables, assigns, commands };
+    // a copy has no room to spare, as an array that is pushed to has
+    return { kind: Kind.pipeline, start, variables, assigns, commands: commands.slice() };
   }
 
   /** `$a :=`, `$a =`, or in a range `$a, $b :=` */
@@ -100,19 +101,18 @@ export class PipelineParser {
       else if (token.kind !== Token.pipe) this.#tokens.unexpected(token, "operand");
       break;
     }
-    const [first, ...rest] = operands;
-    if (first === undefined) return this.#tokens.fail("empty command");
-    return { kind: Kind.command, source: this.#tokens.source, start, first, rest };
+    const first = operands[0] ?? this.#tokens.fail("empty command");
+    return { kind: Kind.command, start, first, rest: operands.slice(1) };
   }
 
   /** A term with the fields that follow it. */
   #operand(): OperandNode | undefined {
     const term = this.#term();
     if (term === undefined) return undefined;
-    const { start } = this.#tokens.peek();
+    const { kind, start } = this.#tokens.peek();
+    if (kind !== Token.field) return term;
     const fields: string[] = [];
     while (this.#tokens.peek().kind === Token.field) fields.push(this.#tokens.next().text.slice(1));
-    if (fields.length === 0) return term;
     switch (term.kind) {
       case Kind.field:
       case Kind.variable:
@@ -124,47 +124,53 @@ export class PipelineParser {
       case Kind.dot:
         return this.#tokens.fail(`unexpected . after term ${quote(termText(term))}`);
     }
-    return { kind: Kind.chain, source: this.#tokens.source, start, of: term, fields };
+    return { kind: Kind.chain, start, of: term, fields };
   }
 
   #term(): OperandNode | undefined {
     const token = this.#tokens.nextNonSpace();
-    const source = this.#tokens.source;
     const { start } = token;
     switch (token.kind) {
       case Token.identifier:
         if (!this.#isFunction(token.text)) this.#tokens.fail(`function ${quote(token.text)} not defined`);
-        return { kind: Kind.identifier, source, start, name: token.text };
+        return { kind: Kind.identifier, start, name: token.text };
       case Token.dot:
-        return { kind: Kind.dot, source, start };
+        return { kind: Kind.dot, start };
       case Token.nil:
-        return { kind: Kind.nil, source, start };
+        return { kind: Kind.nil, start };
       case Token.variable:
         if (!this.variables.includes(token.text)) this.#tokens.fail(`undefined variable ${quote(token.text)}`);
-        return { kind: Kind.variable, source, start, name: token.text, fields: [] };
+        return { kind: Kind.variable, start, name: token.text, fields: [] };
       case Token.field:
-        return { kind: Kind.field, source, start, fields: [token.text.slice(1)] };
+        return { kind: Kind.field, start, fields: [token.text.slice(1)] };
       case Token.bool:
-        return { kind: Kind.bool, source, start, value: token.text === "true" };
+        return { kind: Kind.bool, start, value: token.text === "true" };
       case Token.number:
       case Token.complex:
       case Token.characterConstant:
         return this.#number(token);
       case Token.leftParenthesis:
-        return this.#tokens.nested(() => this.parse("parenthesized pipeline", Token.rightParenthesis));
+        return this.#parenthesized();
       case Token.string:
       case Token.rawString:
-        return { kind: Kind.string, source, start, value: this.unquoted(token), text: token.text };
+        return { kind: Kind.string, start, value: this.unquoted(token), text: token.text };
     }
     this.#tokens.back(token);
     return undefined;
+  }
+
+  #parenthesized(): PipelineNode {
+    this.#tokens.enter();
+    const pipeline = this.parse("parenthesized pipeline", Token.rightParenthesis);
+    this.#tokens.leave();
+    return pipeline;
   }
 
   #number({ kind, start, text }: LexedToken): NumberNode {
     if (kind === Token.complex) this.#tokens.fail(`complex numbers are not supported: ${quote(text)}`);
     const value = kind === Token.characterConstant ? this.#characterConstant(text) : parseNumber(text);
     if (typeof value === "string") this.#tokens.fail(value);
-    return { kind: Kind.number, source: this.#tokens.source, start, value, text };
+    return { kind: Kind.number, start, value, text };
   }
 
   #characterConstant(text: string): NumberNode["value"] {

@@ -1,36 +1,23 @@
 import { isEmptyList } from "./nodes.ts";
-import { type ParsedTemplate, type ParsedTemplates, parseTemplate } from "./parser.ts";
+import { type ParsedTemplate, type ParsedTemplates, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
+import { RecentTexts } from "./recent-texts.ts";
 import { explained } from "./template-error.ts";
 
 /** What helm calls the set of templates, and each text that `tpl` executes. */
 export const rootName = "gotpl";
 
-/** Texts given to `tpl` are few and short, but executed again and again. */
-const maxCached = 256;
-const maxCachedLength = 16_384;
-
-/** Texts already parsed, the ones used last at the end. It belongs to one set of templates and goes with it. */
-export class ParsedTexts {
-  readonly #parsed = new Map<string, ParsedTemplates>();
-
-  get(text: string, isFunction: (name: string) => boolean): ParsedTemplates {
-    const parsed = this.#parsed.get(text) ?? parseTemplate(rootName, text, isFunction);
-    if (text.length > maxCachedLength) return parsed;
-    this.#parsed.delete(text);
-    this.#parsed.set(text, parsed);
-    if (this.#parsed.size > maxCached) this.#parsed.delete(this.#parsed.keys().next().value!);
-    return parsed;
-  }
-}
+/** Texts given to `tpl` are few and short, but executed again and again: characters of those that are kept parsed. */
+const keptCharacters = 256 * 1024;
 
 /** The templates that can be called by name. Within `tpl` there are those of its text besides, for as long as it runs. */
 export class Scope {
   readonly #outer: Scope | undefined;
-  readonly #texts: ParsedTexts;
+  /** Those of one set of templates, which go with it. */
+  readonly #texts: RecentTexts<ParsedTemplates>;
   readonly #templates = new Map<string, ParsedTemplate>();
 
-  constructor(texts = new ParsedTexts(), outer?: Scope) {
+  constructor(texts = new RecentTexts<ParsedTemplates>(keptCharacters), outer?: Scope) {
     this.#texts = texts;
     this.#outer = outer;
   }
@@ -54,7 +41,12 @@ export class Scope {
   within(text: string, isFunction: (name: string) => boolean): { scope: Scope; template: ParsedTemplate } {
     const scope = new Scope(this.#texts, this);
     try {
-      const parsed = this.#texts.get(text, isFunction);
+      let parsed = this.#texts.get(text);
+      if (parsed === undefined) {
+        const source = { name: rootName, text };
+        parsed = templatesOf(source, parseText(source, isFunction));
+        this.#texts.add(text, parsed);
+      }
       scope.add(parsed);
       return { scope, template: parsed.get(rootName)! };
     } catch (error) {

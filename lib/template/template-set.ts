@@ -2,8 +2,9 @@ import { tooExpensive } from "./budget.ts";
 import { builtins } from "./builtins.ts";
 import { type ExecuteOptions, Execution, withoutNoValue } from "./execution.ts";
 import type { FunctionTable } from "./function-table.ts";
-import { parseTemplate } from "./parser.ts";
+import { type ParsedText, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
+import { RecentTexts } from "./recent-texts.ts";
 import { rootName, Scope } from "./scope.ts";
 import { TemplateError } from "./template-error.ts";
 import type { Value } from "./value.ts";
@@ -35,12 +36,10 @@ export interface TemplateSet {
  * @throws TemplateError for the first text that cannot be parsed
  */
 export function parseTemplates(sources: Iterable<TemplateSource>, functions: FunctionTable): TemplateSet {
-  const all: FunctionTable = new Map([...builtins, ...functions]);
+  const language = languageOf(functions);
+  const { all } = language;
   const scope = new Scope();
-  const isFunction = (name: string): boolean => all.has(name);
-  for (const { name, text } of sources) {
-    scope.add(notTooDeep(() => parseTemplate(name, text, isFunction)));
-  }
+  for (const source of sources) scope.add(templatesOf(source, parsedText(source, language)));
   return {
     has: (name) => scope.get(name) !== undefined,
     execute(name, data, options, signal) {
@@ -54,6 +53,36 @@ export function parseTemplates(sources: Iterable<TemplateSource>, functions: Fun
       return options.missingKey === "error" ? text : withoutNoValue(text);
     },
   };
+}
+
+/** What sets of templates with the same functions share. */
+interface Language {
+  /** The functions, and Go's own ones besides. */
+  readonly all: FunctionTable;
+  /** Texts that define templates: charts bring the same ones, since they bring the same subcharts. */
+  readonly partials: RecentTexts<ParsedText>;
+}
+
+/** Characters of partials that are kept parsed: they take some six megabytes. */
+const keptCharacters = 512 * 1024;
+
+const languages = new WeakMap<FunctionTable, Language>();
+
+function languageOf(functions: FunctionTable): Language {
+  let language = languages.get(functions);
+  if (language === undefined) {
+    language = { all: new Map([...builtins, ...functions]), partials: new RecentTexts(keptCharacters) };
+    languages.set(functions, language);
+  }
+  return language;
+}
+
+function parsedText(source: TemplateSource, { all, partials }: Language): ParsedText {
+  const known = partials.get(source.text);
+  if (known !== undefined) return known;
+  const parsed = notTooDeep(() => parseText(source, (name) => all.has(name)));
+  if (parsed.definitions.size > 0) partials.add(source.text, parsed);
+  return parsed;
 }
 
 /** Templates nested or calling each other so deep that the stack ends are bad input, and no bug. */

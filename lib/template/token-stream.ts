@@ -70,8 +70,7 @@ export class TokenStream {
   }
 
   fail(reason: string, { start } = this.#last): never {
-    const { name, text } = this.source;
-    throw new TemplateError(`template: ${name}:${lineOf(text, start)}: ${reason}`, placeOf(name, text, start), reason);
+    throw parseError(this.source, start, reason);
   }
 
   unexpected(token: LexedToken, context: string): never {
@@ -83,13 +82,18 @@ export class TokenStream {
     this.fail(`${token.text}${where} at ${name}:${started}`);
   }
 
-  nested<T>(parse: () => T): T {
+  /** Goes one level deeper; `leave` comes back. */
+  enter(): void {
     if (++this.#nesting > maxNesting) this.fail("max expression depth exceeded");
-    const result = parse();
+  }
+
+  leave(): void {
     this.#nesting--;
-    return result;
   }
 }
+
+export const parseError = ({ name, text }: Source, at: number, reason: string): TemplateError =>
+  new TemplateError(`template: ${name}:${lineOf(text, at)}: ${reason}`, placeOf(name, text, at), reason);
 
 /** A token as a message shows it. */
 function tokenText({ kind, text }: LexedToken): string {

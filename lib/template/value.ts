@@ -85,8 +85,9 @@ export class Struct {
 
 /** The methods of a value whose Go type has some. */
 export function methodsOf(value: Value): Methods | undefined {
-  const mayHave = value instanceof Struct || value instanceof TypedMap || value instanceof TypedSlice;
-  return mayHave ? value.methods : undefined;
+  if (typeof value !== "object") return undefined;
+  if (value instanceof Map) return value instanceof TypedMap ? value.methods : undefined;
+  return value instanceof Struct || value instanceof TypedSlice ? value.methods : undefined;
 }
 
 /** The Go type of a value, as `%T` prints it; `<nil>` for nil and for no value. */

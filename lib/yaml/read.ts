@@ -1,7 +1,7 @@
 import { EVENT_ID, type Event, getScalarValue, SCALAR_STYLE, type ScalarEvent, YAMLException } from "js-yaml";
 import { parseLenient } from "./flow-lines.ts";
 import { formatFloat32 } from "./number.ts";
-import { resolvePlain, type Scalar } from "./scalar.ts";
+import { longestWord, resolvePlain, type Scalar } from "./scalar.ts";
 import { defaultLimits, YamlError, type YamlLimits, type YamlValue } from "./value.ts";
 
 /**
@@ -65,6 +65,7 @@ class Composer {
   /** For the event of each alias, the event at which its anchor stands. */
   readonly #targets: ReadonlyMap<number, number>;
   readonly #expanding = new Set<number>();
+  readonly #hasUnicodeBreaks: boolean;
   #next = 0;
   #nodes = 0;
   #aliased = 0;
@@ -75,6 +76,7 @@ class Composer {
     this.#events = events;
     this.#limits = limits;
     this.#targets = aliasTargets(source, events);
+    this.#hasUnicodeBreaks = /[\u2028\u2029]/.test(source);
   }
 
   compose(start: number): YamlValue {
@@ -88,14 +90,14 @@ class Composer {
     this.#count();
     switch (event.type) {
       case EVENT_ID.SCALAR:
-        return this.#jsonOf(this.#scalar(event));
+        return this.#wordOf(event) ?? this.#jsonOf(this.#scalar(event));
       case EVENT_ID.ALIAS:
         return this.#expand(at, () => this.#node());
       case EVENT_ID.SEQUENCE: {
         const items: YamlValue[] = [];
-        this.#descend(() => {
-          while (!this.#ends()) items.push(this.#node());
-        });
+        this.#descend();
+        while (!this.#ends()) items.push(this.#node());
+        this.#depth--;
         return items;
       }
       case EVENT_ID.MAPPING: {
@@ -117,10 +119,8 @@ class Composer {
     }
   }
 
-  #descend(work: () => void): void {
+  #descend(): void {
     if (++this.#depth > this.#limits.depth) throw this.#refused(`it is nested deeper than ${this.#limits.depth}`);
-    work();
-    this.#depth--;
   }
 
   /** Whether the collection ends here; steps over its end. */
@@ -146,22 +146,24 @@ class Composer {
 
   /** Puts the pairs of the mapping whose event was just read into a map: also into one that merges it. */
   #pairs(map: Map<string, YamlValue>): void {
-    this.#descend(() => {
-      while (!this.#ends()) {
-        if (this.#isMerge()) {
-          this.#next++;
-          this.#merge(map);
-        } else {
-          const key = this.#key();
-          map.set(key, this.#node());
-        }
+    this.#descend();
+    while (!this.#ends()) {
+      if (this.#isMerge()) {
+        this.#next++;
+        this.#merge(map);
+      } else {
+        const key = this.#key();
+        map.set(key, this.#node());
       }
-    });
+    }
+    this.#depth--;
   }
 
   #isMerge(): boolean {
     const event = this.#events[this.#next]!;
-    if (event.type !== EVENT_ID.SCALAR || this.#text(event) !== "<<") return false;
+    if (event.type !== EVENT_ID.SCALAR) return false;
+    if (event.style === SCALAR_STYLE.PLAIN && !this.#source.startsWith("<<", event.valueStart)) return false;
+    if (this.#text(event) !== "<<") return false;
     const tag = this.#tag(event);
     return tag === "merge" || (tag === "" && event.style === SCALAR_STYLE.PLAIN);
   }
@@ -207,6 +209,8 @@ class Composer {
     this.#count();
     if (event.type === EVENT_ID.ALIAS) return this.#expand(at, () => this.#key());
     if (event.type !== EVENT_ID.SCALAR) throw this.#refused("invalid map key: it is a map or a list");
+    const word = this.#wordOf(event);
+    if (word !== undefined) return word;
     const scalar = this.#scalar(event);
     if (scalar.kind === "null" || (scalar.kind === "int" && scalar.value > maxInt64)) {
       throw this.#refused(`unsupported map key ${scalar.value}`);
@@ -214,6 +218,14 @@ class Composer {
     if (scalar.kind !== "float") return String(scalar.value);
     const text = formatFloat32(scalar.value);
     return { "+Inf": ".inf", "-Inf": "-.inf", NaN: ".nan" }[text] ?? text;
+  }
+
+  /** Most scalars: one line without quotes and tag that cannot be anything but a text. */
+  #wordOf({ fast, style, tagStart, valueStart, valueEnd }: ScalarEvent): string | undefined {
+    if (!fast || style !== SCALAR_STYLE.PLAIN || tagStart >= 0 || valueStart < 0) return undefined;
+    const code = this.#source.charCodeAt(valueStart) | 32;
+    if (code < 97 || code > 122 || valueEnd - valueStart <= longestWord || this.#hasUnicodeBreaks) return undefined;
+    return this.#source.slice(valueStart, valueEnd);
   }
 
   #jsonOf(scalar: Scalar): YamlValue {
@@ -242,7 +254,7 @@ class Composer {
     if (event.valueStart < 0) return "";
     const text = getScalarValue(this.#source, event);
     const unescaped = event.style === SCALAR_STYLE.PLAIN || event.style === SCALAR_STYLE.SINGLE_QUOTED;
-    return unescaped && /[\u2028\u2029]/.test(text) ? text.replace(unicodeBreaks, "$1") : text;
+    return unescaped && this.#hasUnicodeBreaks ? text.replace(unicodeBreaks, "$1") : text;
   }
 
   /** The tag without its prefix for those of YAML itself, in full for others; empty for none, and for `!`. */
@@ -285,6 +297,7 @@ function positionOf(event: Event): number {
 function aliasTargets(source: string, events: readonly Event[]): ReadonlyMap<number, number> {
   const anchors = new Map<string, number>();
   const targets = new Map<number, number>();
+  if (!source.includes("&") && !source.includes("*")) return targets;
   for (const [at, event] of events.entries()) {
     if (!("anchorStart" in event) || event.anchorStart < 0) continue;
     const name = source.slice(event.anchorStart, event.anchorEnd);

@@ -17,6 +17,9 @@ define({ kind: "float", value: Number.NaN }, ".nan", ".NaN", ".NAN");
 define({ kind: "float", value: Number.POSITIVE_INFINITY }, ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF");
 define({ kind: "float", value: Number.NEGATIVE_INFINITY }, "-.inf", "-.Inf", "-.INF");
 
+/** Texts that begin with a letter and are longer are strings. */
+export const longestWord = 5;
+
 const float = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 /** What begins with a dot may have underscores, as in Go's own source, but only between digits. */
 const fraction = /^\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?$/;
@@ -30,7 +33,7 @@ export function resolvePlain(text: string): Scalar {
   const numeric = (first >= 48 && first <= 57) || first === 43 || first === 45;
   if (numeric || first === 46)
     return words.get(text) ?? resolveNumber(text, numeric) ?? { kind: "string", value: text };
-  return (text.length <= 5 ? words.get(text) : undefined) ?? { kind: "string", value: text };
+  return (text.length <= longestWord ? words.get(text) : undefined) ?? { kind: "string", value: text };
 }
 
 function resolveNumber(text: string, mayBeInteger: boolean): Scalar | undefined {

@@ -186,3 +186,18 @@ test("a variable of another block that takes the same place has no path of the o
   const assigned = "{{ $a := .Values.off }}{{ $a = list }}{{ if $a }}x{{ end }}";
   assert.deepEqual(formulas(assigned), [{ kind: "true", of: { text: "$a" } }]);
 });
+
+test("equal texts are explored for each of their files", () => {
+  const text = '{{ define "unused" }}{{ end }}{{ if .off }}x{{ end }}';
+  const branches: BranchText[] = [];
+  const exploration = new Exploration({ report: (branch) => branches.push(branch), visits: 1 });
+  const set = parseTemplates(
+    ["a", "b", "a2"].map((name) => ({ name, text: name === "a2" ? `${text} ` : text })),
+    functions,
+  );
+  for (const name of ["a", "b", "a2", "a"]) set.execute(name, map({ off: false }), { ...options(), exploration });
+  assert.deepEqual(
+    branches.map(({ conditions }) => conditions[0]!.place.name),
+    ["a", "b", "a2"],
+  );
+});

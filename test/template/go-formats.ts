@@ -513,6 +513,8 @@ export const formatted: readonly (readonly [format: string, values: readonly Val
   ["%v", [null], "<nil>"],
   ["%v", [true], "true"],
   ["%v", [bytes("az")], "[97 122]"],
+  ["%v", [bytes("")], "[]"],
+  ["%v", [bytes("\x00\x09\x0ac\x64é")], "[0 9 10 99 100 195 169]"],
   ["%v", [[null, true]], "[<nil> true]"],
   [
     "%+v",

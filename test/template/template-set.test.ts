@@ -33,6 +33,28 @@ test("of two templates of one name the last counts, and one of nothing but space
   assert.equal(set.has("z"), false);
 });
 
+test("equal texts in several files and sets keep their own names in errors", () => {
+  const text = '{{ define "shared" }}\n{{ .nil.x }}{{ end }}';
+  for (const name of ["one/_a.tpl", "two/_a.tpl"]) {
+    const set = parseTemplates([{ name, text }], functions);
+    assert.throws(
+      () => set.execute("shared", data(), options()),
+      (error) => error instanceof TemplateError && error.place.name === name && error.place.line === 2,
+    );
+  }
+});
+
+test("a text that defines a template of its file's name is refused there, and only there", () => {
+  const text = '{{ define "own" }}x{{ end }}\ny';
+  for (const name of ["other", "own", "other"]) {
+    const parse = (): unknown => parseTemplates([{ name, text }], functions);
+    if (name === "other") assert.doesNotThrow(parse);
+    else assert.throws(parse, /^.*template: own:2: template: multiple definition of template "own"$/);
+  }
+  const blank = parseTemplates([{ name: "own", text: '{{ define "own" }}x{{ end }} ' }], functions);
+  assert.equal(blank.execute("own", data(), options()), "x");
+});
+
 test("what a text of tpl defines is gone when it ends, also when it fails", () => {
   const text = '{{ tpl `{{ define "h" }}new{{ end }}{{ include "h" . }}` . }}{{ include "h" . }}';
   assert.equal(execute(text), "new[7]");

@@ -1,0 +1,1 @@
+import "../lib/helm/render/worker.ts";

@@ -1,0 +1,126 @@
+import { createReadStream, type Dirent, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { join, sep } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { gunzipBounded, pathProblem, readTar } from "../../archive/index.ts";
+import { IgnoreRules } from "./ignore-rules.ts";
+import { Refusal, refusalOf, refusing } from "./refusal.ts";
+
+/** A file of a chart, by its path in the chart. A byte order mark at its beginning is left out. */
+export interface ChartFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What helm takes (helm v4.1.4 pkg/chart/loader/archive), for a chart with everything packed in it. */
+const MAX_CHART_BYTES = 100 * 1024 * 1024;
+const MAX_FILE_BYTES = 5 * 1024 * 1024;
+const MAX_FILES = 50_000;
+
+/** What one chart may hold, archives of subcharts included: an archive in an archive cannot multiply it. */
+export class ChartAllowance {
+  #files = MAX_FILES;
+  #bytes = MAX_CHART_BYTES;
+
+  /** @throws Refusal */
+  take(path: string, size: number): void {
+    if (size > MAX_FILE_BYTES)
+      throw new Refusal(`its file ${JSON.stringify(path)} has more than ${MAX_FILE_BYTES} bytes`);
+    this.#files -= 1;
+    this.#bytes -= size;
+    if (this.#files < 0) throw new Refusal(`it has more than ${MAX_FILES} files`);
+    if (this.#bytes < 0) throw new Refusal(`its files have more than ${MAX_CHART_BYTES} bytes`);
+  }
+}
+
+/**
+ * The files of a chart archive or directory. Of a directory, what its `.helmignore` names is left out, and symbolic links
+ * are followed as long as they stay within it.
+ *
+ * @throws Refusal
+ */
+export async function readChartFiles(
+  path: string,
+  allowance: ChartAllowance,
+  signal?: AbortSignal,
+): Promise<readonly ChartFile[]> {
+  try {
+    if (statSync(path).isDirectory()) return readDirectory(path, allowance, signal);
+    return await readArchive(createReadStream(path, { signal }), allowance);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof Error && "syscall" in error) throw new Refusal(error.message, { cause: error });
+    throw refusalOf(error);
+  }
+}
+
+/** The files of a packed chart, without the folder they all lie in. @throws Refusal, RejectedError ARCHIVE_INVALID */
+export async function unpackChart(bytes: Uint8Array, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
+  return readArchive(Readable.from([bytes]), allowance);
+}
+
+async function readArchive(source: AsyncIterable<Uint8Array>, allowance: ChartAllowance): Promise<ChartFile[]> {
+  const limits = { entries: MAX_FILES, bytes: MAX_CHART_BYTES };
+  const files: ChartFile[] = [];
+  for await (const { type, path, size, body } of readTar(gunzipBounded(source, { bytes: 2 * limits.bytes }), limits)) {
+    if (type !== "file") continue;
+    allowance.take(path, size);
+    files.push({ path: belowFolder(path), bytes: withoutMark(await buffer(body)) });
+  }
+  if (files.length === 0) throw new Refusal("its archive holds no files");
+  return files;
+}
+
+/** Archives made on Windows may separate by `\`. */
+function belowFolder(path: string): string {
+  const [, ...rest] = path.split(path.includes("\\") ? "\\" : "/");
+  const below = rest.join("/");
+  const problem = /^[a-zA-Z]:\//.test(below) ? "it names a drive" : pathProblem(below);
+  if (problem !== undefined) throw new Refusal(`entry ${JSON.stringify(path)}: below its first folder, ${problem}`);
+  return below;
+}
+
+/** Without waiting: a chart is many small files, and the thread pool costs more than they do. */
+function readDirectory(root: string, allowance: ChartAllowance, signal?: AbortSignal): ChartFile[] {
+  const home = realpathSync(root);
+  const rules = ignoreRules(home);
+  const files: ChartFile[] = [];
+  const visit = (directory: string, prefix: string, above: readonly string[]): void => {
+    signal?.throwIfAborted();
+    for (const entry of readdirSync(directory, { withFileTypes: true }).sort(byName)) {
+      const path = `${prefix}${entry.name}`;
+      const place = join(directory, entry.name);
+      const real = entry.isSymbolicLink() ? realpathSync(place) : place;
+      const status = entry.isSymbolicLink() ? statSync(real) : entry;
+      if (rules.ignores(path, status.isDirectory())) continue;
+      if (real !== place && real !== home && !real.startsWith(home + sep)) {
+        throw new Refusal(`its symbolic link ${JSON.stringify(path)} leads out of it`);
+      }
+      if (status.isDirectory()) {
+        if (above.includes(real)) throw new Refusal(`its symbolic link ${JSON.stringify(path)} leads in a circle`);
+        allowance.take(path, 0);
+        visit(real, `${path}/`, [...above, real]);
+      } else if (status.isFile()) {
+        allowance.take(path, statSync(real).size);
+        files.push({ path, bytes: withoutMark(readFileSync(real)) });
+      } else throw new Refusal(`its entry ${JSON.stringify(path)} is neither file nor directory`);
+    }
+  };
+  visit(home, "", [home]);
+  return files;
+}
+
+function ignoreRules(directory: string): IgnoreRules {
+  let text = "";
+  try {
+    text = readFileSync(join(directory, ".helmignore"), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  return refusing(".helmignore", () => new IgnoreRules(text));
+}
+
+const byName = (a: Dirent, b: Dirent): number => (a.name < b.name ? -1 : 1);
+
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;

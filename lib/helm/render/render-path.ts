@@ -1,0 +1,53 @@
+import { readFileSync, statSync } from "node:fs";
+import { RejectedError } from "../../errors.ts";
+import type { RenderedTemplate, RenderOptions } from "../renderer.ts";
+import { readChart } from "./chart.ts";
+import type { Table } from "./coalesce.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
+import { renderChart } from "./render-chart.ts";
+import { userValues } from "./values.ts";
+
+/** Files of values are written by people, or hold a certificate. */
+const MAX_VALUES_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Render the chart archive or directory at `path` on this thread: what a `Renderer` does.
+ *
+ * @throws RejectedError CHART_UNRENDERABLE
+ */
+export async function renderPath(path: string, options: RenderOptions): Promise<readonly RenderedTemplate[]> {
+  try {
+    const chart = await readChart(path, options.signal);
+    const { manifests } = renderChart(chart, { ...options, values: valuesOf(options) });
+    return manifests.map(({ path, text }) => ({ path, text }));
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (!(refusal instanceof Refusal)) throw error;
+    throw new RejectedError("CHART_UNRENDERABLE", `Cannot render chart: ${refusal.message}`, { cause: error });
+  }
+}
+
+/** @throws Refusal, YamlError */
+export function valuesOf(options: RenderOptions): Table {
+  return userValues(
+    {
+      files: (options.valuesFiles ?? []).map(readText),
+      setJson: options.setJson ?? [],
+      set: options.set ?? [],
+      setString: options.setString ?? [],
+      setFile: options.setFile ?? [],
+      setLiteral: options.setLiteral ?? [],
+    },
+    readText,
+  );
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_VALUES_BYTES) throw new Refusal(`"${path}" has more than ${MAX_VALUES_BYTES} bytes`);
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal(`cannot read "${path}": ${String(error)}`, { cause: error });
+  }
+}

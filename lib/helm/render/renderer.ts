@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { RejectedError } from "../../errors.ts";
+import type { InProcess, RenderedTemplate, Renderer, RenderOptions } from "../renderer.ts";
+import { type ChartFailure, chartFailure } from "./failure.ts";
+import { renderPath } from "./render-path.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+/** Moves with every change that can make the result another one: findings are cached under it. */
+const VERSION = "stowage 1, renders as helm 4.1.4";
+
+export interface RendererOptions {
+  /** Threads that render; 0 renders on the caller's, with the budget as the only bound. Default: one for each core. */
+  readonly threads?: number;
+  /** Seconds that one chart may take on a thread. Default 60. */
+  readonly timeLimit?: number;
+  /** Renders charts at which this renderer itself breaks; undefined where there is nothing else that could. */
+  readonly fallback?: () => Promise<Renderer | undefined>;
+}
+
+export interface Question {
+  readonly chart: string;
+  readonly options: Omit<RenderOptions, "signal">;
+}
+
+export type Answer = { readonly templates: readonly RenderedTemplate[] } | ChartFailure;
+
+/**
+ * Render charts without helm, exactly as helm 4.1.4 does: no program is started, no network, cluster, clock or environment
+ * is seen, the same chart and values give the same bytes. What a chart may cost is bounded in work, output and time.
+ */
+export function openRenderer({
+  threads = availableParallelism(),
+  timeLimit = 60,
+  fallback = async () => undefined,
+}: RendererOptions = {}): Renderer {
+  const inProcess: InProcess = { threads, timeLimit };
+  const pool = openChartThreads(workerFile(), inProcess);
+  return {
+    version: VERSION,
+    inProcess,
+    async render(chart, { signal, ...options } = {}) {
+      const question: Question = { chart, options };
+      const answer = pool === undefined ? await answerTo(question) : ((await pool.run(question, signal)) as Answer);
+      if ("templates" in answer) return answer.templates;
+      if ("refused" in answer) throw new RejectedError("CHART_UNRENDERABLE", answer.refused);
+      const other = await fallback();
+      if (other !== undefined) return other.render(chart, { ...options, signal });
+      throw new RejectedError("CHART_UNRENDERABLE", `Cannot render chart: the renderer failed: ${answer.broken}`);
+    },
+  };
+}
+
+export async function answerTo({ chart, options }: Question): Promise<Answer> {
+  try {
+    return { templates: await renderPath(chart, options) };
+  } catch (error) {
+    return chartFailure(error);
+  }
+}
+
+/**
+ * Threads for work on one chart at a time, each bounded in time and memory.
+ *
+ * @param file what a thread runs
+ * @returns undefined where there are to be none
+ */
+export function openChartThreads(file: string | undefined, { threads, timeLimit }: InProcess): WorkerPool | undefined {
+  if (threads === 0 || file === undefined) return undefined;
+  return new WorkerPool({
+    file,
+    size: threads,
+    timeLimit: timeLimit * 1000,
+    memoryLimit: 1024,
+    refuse: (why, cause) => new RejectedError("CHART_UNRENDERABLE", `Cannot render chart: ${why}`, { cause }),
+  });
+}
+
+/** The worker is a file of its own, beside this one as source, and beside the file this is built into. */
+function workerFile(): string | undefined {
+  return ["worker.ts", "render-worker.cjs"]
+    .map((name) => join(import.meta.dirname, name))
+    .find((file) => existsSync(file));
+}

@@ -1,0 +1,153 @@
+import { compareStrings, FunctionError, TypedMap, templateFunction, type Value } from "../../template/index.ts";
+import { writeYaml } from "../../yaml/index.ts";
+import type { ChartFile } from "./chart-source.ts";
+import { isTable, type Table, tableAt, valueAt } from "./coalesce.ts";
+import type { PlacedChart } from "./dependencies.ts";
+import { filesObject } from "./files-object.ts";
+import { chartObject } from "./metadata.ts";
+
+/** A template of a chart in its place, and what it sees. */
+export interface ChartTemplate {
+  /** `web/charts/db/templates/pod.yaml` */
+  readonly name: string;
+  readonly file: ChartFile;
+  /** `.Template.BasePath` */
+  readonly basePath: string;
+  /** The dot, but for `.Template`. All templates of a chart share it: what one sets, those after it see. */
+  readonly data: Table;
+}
+
+/** What is the same for every chart of a release. */
+export interface Release {
+  readonly name: string;
+  readonly namespace: string;
+  readonly capabilities: Value;
+}
+
+/**
+ * The templates of a chart and of all below it, in the order in which helm parses and executes them: the deepest first, so
+ * that what a chart defines wins over what its subcharts define (helm v4.1.4 pkg/engine/engine.go). Of a library chart
+ * only the partials are there.
+ *
+ * @param values coalesced; parent and subchart share the subchart's part of them: what one sets, the other sees
+ */
+export function chartTemplates(root: PlacedChart, values: Table, release: Release): readonly ChartTemplate[] {
+  const templates = new Map<string, ChartTemplate>();
+  const shared: readonly (readonly [string, Value])[] = [
+    [
+      "Release",
+      new Map<string, Value>([
+        ["Name", release.name],
+        ["Namespace", release.namespace],
+        ["IsUpgrade", false],
+        ["IsInstall", true],
+        ["Revision", 1n],
+        ["Service", "Helm"],
+      ]),
+    ],
+    ["Capabilities", release.capabilities],
+  ];
+  const visit = (chart: PlacedChart, own: Table): Table => {
+    const subcharts: Table = new Map();
+    const data = new ValuesMap(
+      new Map<string, Value>([
+        ["Chart", chartObject(chart.metadata, chart.isRoot)],
+        ["Files", filesObject(chart.chart.files)],
+        ["Values", new ValuesMap(own)],
+        ["Subcharts", subcharts],
+        ...shared,
+      ]),
+    );
+    for (const subchart of chart.dependencies) {
+      const below = own.get(subchart.name);
+      subcharts.set(subchart.name, visit(subchart, isTable(below) ? below : new Map()));
+    }
+    const isLibrary = chart.metadata.type === "library";
+    for (const file of chart.chart.templates) {
+      const name = `${chart.path}/${file.path}`;
+      if (!isLibrary || isPartial(name)) {
+        templates.set(name, { name, file, basePath: `${chart.path}/templates`, data });
+      }
+    }
+    return data;
+  };
+  visit(root, values);
+  return [...templates.values()].sort(deepestFirst);
+}
+
+/** Partials are there to be included; what they put out themselves is not wanted. */
+export const isPartial = (name: string): boolean => /(?:^|\/)_[^/]*$/.test(name);
+
+const deepestFirst = ({ name: a }: ChartTemplate, { name: b }: ChartTemplate): number =>
+  b.split("/").length - a.split("/").length || compareStrings(b, a);
+
+/**
+ * A map seen as helm's type `common.Values`, which has methods (helm v4.1.4 pkg/chart/common/values.go). It keeps nothing
+ * itself: a subchart's `.Values` and its part of its parent's are one map of two types, as in Go.
+ */
+export class ValuesMap extends TypedMap {
+  /** The map itself. */
+  readonly table: Table;
+
+  constructor(map: Table) {
+    super("common.Values", [], methodsOf(map));
+    this.table = map;
+  }
+
+  override get size(): number {
+    return this.table.size;
+  }
+  override get(key: string): Value {
+    return this.table.get(key);
+  }
+  override has(key: string): boolean {
+    return this.table.has(key);
+  }
+  override set(key: string, value: Value): this {
+    this.table.set(key, value);
+    return this;
+  }
+  override delete(key: string): boolean {
+    return this.table.delete(key);
+  }
+  override clear(): void {
+    this.table.clear();
+  }
+  override keys(): MapIterator<string> {
+    return this.table.keys();
+  }
+  override values(): MapIterator<Value> {
+    return this.table.values();
+  }
+  override entries(): MapIterator<[string, Value]> {
+    return this.table.entries();
+  }
+  override [Symbol.iterator](): MapIterator<[string, Value]> {
+    return this.table.entries();
+  }
+  override forEach(visit: (value: Value, key: string, map: Map<string, Value>) => void): void {
+    this.table.forEach(visit);
+  }
+}
+
+const methodsOf = (values: Table): TypedMap["methods"] =>
+  new Map([
+    ["AsMap", templateFunction([], () => values)],
+    ["YAML", templateFunction([], () => writeYaml(values))],
+    [
+      "Table",
+      templateFunction(["string"], (_context, path) => {
+        const table = tableAt(values, path);
+        if (table === undefined) throw new FunctionError(`${JSON.stringify(path)} is not a table`);
+        return new ValuesMap(table);
+      }),
+    ],
+    [
+      "PathValue",
+      templateFunction(["string"], (_context, path) => {
+        const value = valueAt(values, path);
+        if (value === undefined) throw new FunctionError(`${JSON.stringify(path)} is not a value`);
+        return value;
+      }),
+    ],
+  ]);

@@ -1,0 +1,197 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type BranchText, Budget, type Value } from "../../template/index.ts";
+import type { RenderOptions } from "../renderer.ts";
+import { type Chart, readChart } from "./chart.ts";
+import { deepCopy, type Table } from "./coalesce.ts";
+import { KnownOutputs } from "./known-outputs.ts";
+import { KnownManifests } from "./manifests.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
+import { type ChartRender, renderChart } from "./render-chart.ts";
+import { valuesOf } from "./render-path.ts";
+import { type Setting, type SettingPath, settingOf, withSettings } from "./setting.ts";
+import { solve as solveFormulas } from "./solve.ts";
+import { at, type Switches, switchesOf, switchesOfSubchart } from "./switches.ts";
+import { inRange } from "./versions.ts";
+
+export type { BranchText } from "../../template/index.ts";
+export type { Setting, SettingPath } from "./setting.ts";
+export { settingOf, settingText } from "./setting.ts";
+
+/** What a chart or subchart says about itself. */
+export interface ChartDefinition {
+  readonly name: string;
+  readonly version: string;
+  /** Names of the charts it lies in, without the outermost: `a/b`; empty for that one itself. */
+  readonly subchart: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A document of a render. */
+export interface TrialManifest {
+  /** `web/charts/db/templates/pod.yaml` */
+  readonly path: string;
+  readonly text: string;
+  /** The text as YAML; undefined where nobody has read it: of crds/. */
+  readonly value: Value;
+}
+
+export interface Trial {
+  readonly manifests: readonly TrialManifest[];
+  /** Why helm would refuse the chart; undefined where it would render it. */
+  readonly refused: string | undefined;
+  /**
+   * Settings that bring in a branch which this render left out, as far as its conditions can be told in values: each of the
+   * results may suffice, besides the settings of this render. None where a condition cannot be solved.
+   */
+  solve(branch: BranchText): readonly (readonly Setting[])[];
+}
+
+/** Gets what a branch that was not taken would have put out. @param template that was executed: `web/templates/pod.yaml` */
+export type OnBranch = (branch: BranchText, template: string) => void;
+
+/** Operations of templates: a usual chart takes some thousand, the largest a million. */
+const OPERATIONS_OF_ALL = 30_000_000;
+const OPERATIONS_OF_ONE = 10_000_000;
+const EXPLORED = { operations: 2_000_000, output: 32 * 1024 * 1024, depth: 100 } as const;
+
+/** One chart, rendered many times with different settings. What all renders cost together is bounded. */
+export class ChartTrials {
+  readonly #chart: Chart;
+  readonly #options: RenderOptions;
+  readonly #base: Table;
+  readonly #path: string;
+  #operations = OPERATIONS_OF_ALL;
+  /** Whether something was left out because it cost too much. */
+  exhausted = false;
+  readonly #known = new KnownManifests();
+  readonly #outputs = new KnownOutputs();
+  readonly #tolerantOutputs = new KnownOutputs();
+
+  private constructor(path: string, chart: Chart, options: RenderOptions, base: Table) {
+    this.#path = path;
+    this.#chart = chart;
+    this.#options = options;
+    this.#base = base;
+  }
+
+  /** @throws Refusal */
+  static async open(path: string, options: RenderOptions): Promise<ChartTrials> {
+    return new ChartTrials(path, await readChart(path, options.signal), options, valuesOf(options));
+  }
+
+  get isLibrary(): boolean {
+    return this.#chart.metadata.type === "library";
+  }
+
+  /**
+   * Render with settings besides what the user says.
+   *
+   * @param tolerant go on behind failures, with what is left
+   * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when earlier renders have used up what all may cost together
+   */
+  render(settings: readonly Setting[] = [], { tolerant = false, onBranch, consider }: TrialOptions = {}): Trial {
+    const budget = new Budget({ operations: Math.min(this.#operations, OPERATIONS_OF_ONE) });
+    const given = budget.operationsLeft;
+    // fails, and says why
+    if (given <= 0) budget.spend(1);
+    try {
+      const { manifests, failures, exhausted, values } = this.#render(settings, tolerant, budget, onBranch, consider);
+      if (exhausted) this.exhausted = true;
+      return { manifests, refused: failures[0]?.reason, solve };
+      function solve({ conditions }: BranchText): readonly (readonly Setting[])[] {
+        return solveFormulas(
+          conditions.map(({ formula }) => formula),
+          (path) => at(values, path),
+        );
+      }
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (!(refusal instanceof Refusal)) throw error;
+      return { manifests: [], refused: refusal.message, solve: () => [] };
+    } finally {
+      this.#operations -= given - budget.operationsLeft;
+      if (budget.operationsLeft < 0) this.exhausted = true;
+    }
+  }
+
+  #render(
+    settings: readonly Setting[],
+    tolerant: boolean,
+    budget: Budget,
+    onBranch: OnBranch | undefined,
+    consider: TrialOptions["consider"],
+  ): ChartRender {
+    const options = withSettings(this.#options, settings);
+    return renderChart(this.#chart, {
+      ...options,
+      values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(options),
+      tolerant,
+      budget,
+      known: this.#known,
+      // what passes over failures puts out something else
+      outputs: tolerant ? this.#tolerantOutputs : this.#outputs,
+      ...(onBranch === undefined
+        ? {}
+        : {
+            explore: {
+              report: onBranch,
+              budget: new Budget(EXPLORED),
+              ...(consider === undefined ? {} : { consider }),
+            },
+          }),
+    });
+  }
+
+  /** What can be switched on; each as the setting that does so. */
+  get switches(): { readonly [kind in keyof Switches]: readonly Setting[] } {
+    const on = (paths: readonly SettingPath[]): readonly Setting[] => paths.map((path) => settingOf(path, true));
+    const { dormant, named, other } = switchesOf(this.#chart, this.#base);
+    return { dormant: on(dormant), named: on(named), other: on(other) };
+  }
+
+  /** What lets a subchart take part. @param subchart `a/b` */
+  switchesOfSubchart(subchart: string): readonly Setting[] {
+    return switchesOfSubchart(this.#chart, subchart.split("/").filter(Boolean)).map((path) => settingOf(path, true));
+  }
+
+  /** Values files for tests, `ci/*-values.yaml`, by which people show how the chart renders. Of directories only. */
+  get profiles(): readonly Setting[] {
+    const directory = join(this.#path, "ci");
+    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return [];
+    return readdirSync(directory)
+      .filter((name) => /values\.ya?ml$/.test(name))
+      .sort()
+      .map((name) => ({ option: "valuesFiles", text: join(directory, name) }));
+  }
+
+  /** The newest Kubernetes version that the chart says it is for, where that is not the default one. */
+  get kubeVersion(): Setting | undefined {
+    const { kubeVersion } = this.#chart.metadata;
+    if (kubeVersion === "" || this.#options.kubeVersion !== undefined) return undefined;
+    const text = KUBE_VERSIONS.find((version) => inRange(kubeVersion, version));
+    return text === undefined ? undefined : { option: "kubeVersion", text };
+  }
+
+  /** The chart and everything packed in it, taking part or not. */
+  get definitions(): readonly ChartDefinition[] {
+    return definitionsOf(this.#chart, []);
+  }
+}
+
+export interface TrialOptions {
+  readonly tolerant?: boolean;
+  /** Explores the branches that are not taken. */
+  readonly onBranch?: OnBranch;
+  /** Whether a branch of this source text is worth exploring. */
+  consider?(source: string): boolean;
+}
+
+/** Minor versions, newest first, back to the first that charts of helm 3 were written for. */
+const KUBE_VERSIONS: readonly string[] = Array.from({ length: 24 }, (_, i) => `v1.${35 - i}.0`);
+
+function definitionsOf(chart: Chart, path: readonly string[]): readonly ChartDefinition[] {
+  const { name, version } = chart.metadata;
+  const own = { name, version, subchart: path.join("/"), files: chart.definition };
+  return [own, ...chart.subcharts.flatMap((subchart) => definitionsOf(subchart, [...path, subchart.metadata.name]))];
+}
