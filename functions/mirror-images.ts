@@ -1,5 +1,5 @@
 import { derivedId } from "../lib/events/index.ts";
-import { listInStore, listOfLines, readLists } from "../lib/images/index.ts";
+import { listInStore, listOfLines, readLists } from "../lib/images/lists.ts";
 import { mirror, reasonOf, rulesOfHop, summarize, unfinishedReport, writeReport } from "../lib/mirror/index.ts";
 import { defineFunction } from "../lib/runtime/index.ts";
 

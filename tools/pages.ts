@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as z from "zod";
 import { releaseSchema } from "../lib/bundle/index.ts";
 import { configSchema } from "../lib/config/index.ts";
 import { errorCodes } from "../lib/errors.ts";
 import { catalogue, dataSchema, eventTypes } from "../lib/events/index.ts";
-import { listDefects } from "../lib/images/index.ts";
+import { imageListsPage } from "./image-lists-page.ts";
 
 /** The pages of docs/ that are made from code, by file name. */
 export const pages = (): Readonly<Record<string, string>> => ({
@@ -11,10 +13,20 @@ export const pages = (): Readonly<Record<string, string>> => ({
   "docs/errors.md": errorsPage(),
   "docs/configuration.md": configurationPage(),
   "docs/release.md": releasePage(),
-  "docs/image-lists.md": imageListsPage(),
+  "docs/release.schema.json": `${JSON.stringify(z.toJSONSchema(releaseSchema, { io: "input" }), null, 2)}\n`,
+  "docs/image-lists.md": imageListsPage(generated) + handWritten("docs/image-lists.md"),
 });
 
 const generated = "<!-- made from the code by `npm run docs`; do not edit -->\n";
+
+/** What people write into a page that is otherwise made: this line, and everything behind it. */
+const byHand = "<!-- written by hand from here on -->\n";
+
+function handWritten(file: string): string {
+  const text = readFileSync(join(import.meta.dirname, "..", file), "utf8");
+  const at = text.indexOf(byHand);
+  return at < 0 ? "" : `\n${text.slice(at)}`;
+}
 
 interface Schema {
   readonly type?: string;
@@ -83,6 +95,11 @@ ${fieldsTable(z.toJSONSchema(configSchema, { io: "input" }) as Schema)}
 The environment wins over the file: \`STOWAGE_STORE\` sets \`store\`, \`STOWAGE_WEBHOOK_SECRET_FILE\` sets
 \`webhooks.distribution.secretFile\`, and \`K_SINK\` (from a SinkBinding) sets \`sink\`.
 
+In the place of oci-chartrepo, its arguments do as well: \`--storage-registry-repo HOST[:PORT]\` (default \`localhost:5000\`) is the
+registry to index, \`--storage-registry-scheme HTTP|HTTPS\` how it is reached (default: the prefix of the address, else https
+where that answers, else http without credentials), \`--port\` where to listen, \`--storage registry\` the only storage there is. Or as
+variables: \`STOWAGE_STORAGE_REGISTRY_REPO\`, \`STOWAGE_STORAGE_REGISTRY_SCHEME\`, \`PORT\`, \`STOWAGE_STORAGE\`.
+
 Credentials for registries are looked for in the files of \`credentials\`, then in \`$DOCKER_CONFIG/config.json\`,
 \`~/.docker/config.json\` and \`/etc/secret/dockerconfigjson\`. The files are read again when they change. Credential helpers are
 not run.
@@ -109,54 +126,13 @@ images:
   - quay.io/example/tool:1.4
 \`\`\`
 
-The bundle is \`<name>-<version>.tar.gz\`, one directory with:
+\`{name}\` and \`{version}\` stand for those of the release in names, paths, references and \`from\`. Paths of archives of one
+image each may also hold \`{registry}\`, \`{repository}\`, \`{image}\` (the last part of the repository) and \`{tag}\`; that of charts
+\`{file}\` and \`{chart}\`. What is wrong is told at once, by its path in the description.
 
-| file | |
-|---|---|
-| \`bundle.json\` | bill of materials: every chart and image with digest, platforms and source |
-| \`images.list\` | the images, one a line |
-| \`charts/\` | the chart archives, byte for byte |
-| \`images.tar\` | all images, each layer once: an OCI layout that docker load, podman load, ctr and skopeo read as well |
-| \`SHA256SUMS\` | checksums for \`sha256sum --check\` |
-
-The same release gives the same bytes. A bundle that lies in the store already is not built again.
-`;
-}
-
-function imageListsPage(): string {
-  const rows = Object.entries(listDefects).map(
-    ([defect, { severity, meaning }]) => `| \`${defect}\` | ${severity} | ${meaning} |`,
-  );
-  return `# Image lists
-
-${generated}
-An image list is a text file with one image a line. Empty lines and lines that begin with \`#\` are skipped. Several lists of
-one run are read as one; an image that is in them more than once is copied once. Of a directory, files whose names end in
-\`.list\` count.
-
-Lines have one of two forms. A list does not say which; whoever names the list does:
-
-| form | a line | command line | \`mirror.requested\` |
-|---|---|---|---|
-| project | \`release/app-admin:v0.3.17\`: a project of \`lists.projects\`, no host | the default | \`form: project\`, the default |
-| reference | \`docker.io/library/nginx:1.27\`, as \`stowage images\` prints it, by tag or digest | \`--references\` | \`form: reference\` |
-
-Errors refuse all lists of the run before anything is copied. What a warning tells of was repaired. Each is reported as
-\`{ file, line, text, defect, severity, proposal? }\`:
-
-| defect | severity | the line or file |
-|---|---|---|
-${rows.join("\n")}
-
-## What a run leaves
-
-\`report.json\` has one result for each image: \`copied\`, \`present\` (nothing had to be written), \`missing\` (not at the source),
-\`denied\` or \`failed\`, with \`side\`: the registry it failed at. \`miss_image.txt\` names what the source failed at, as it was to
-be pulled; \`miss_push_image.txt\` what the target failed at, as it was to be pushed. A complete run has neither file. A run that
-was refused or has not ended has \`miss_image.txt\` with a comment.
-
-An image whose tag is right at the target costs one HEAD at each side. That does not show signatures that came later, nor
-platforms that an earlier run with \`--platform\` left out: \`--recheck\` looks again.
+As JSON Schema: [release.schema.json](release.schema.json). What comes out, how it is installed, checked, split, signed and sent as
+a delta: [bundles.md](bundles.md). Exact packages to take as an example: [compass.yaml](../examples/packages/compass.yaml),
+[lantern.yaml](../examples/packages/lantern.yaml).
 `;
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { compose } from "../compose.ts";
-import { describeDefect, type ListForm, listsOnDisk, readLists } from "../images/index.ts";
+import { describeDefect, type ListForm, listsOnDisk, readLists } from "../images/lists.ts";
 import {
   type ImageResult,
   type ImageRetry,

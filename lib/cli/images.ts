@@ -1,90 +1,119 @@
 import { compose } from "../compose.ts";
-import { openChartReference, type RenderOptions, readChartOnDisk } from "../helm/index.ts";
-import {
-  type Findings,
-  findImages,
-  formatList,
-  formatTable,
-  imagesOfChart,
-  readManifests,
-  uniteFindings,
-  withChartFile,
-} from "../images/index.ts";
-import { notYet, readArguments, UsageError } from "./arguments.ts";
+import type { Renderer } from "../helm/index.ts";
+import { type ChartFinder, checkPresence, type ExploreOptions } from "../images/index.ts";
+import { readArguments, UsageError } from "./arguments.ts";
+import { type ImagesInput, imagesOfInput, inputKinds } from "./images-input.ts";
+import { imagesFormats, lockAndCompare, remarksOn } from "./images-output.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Surroundings, type Verb } from "./verb.ts";
 
-/** Print the images of charts or of plain manifests. Exit status 1 when the list may be incomplete. */
+/**
+ * Print the images of charts, releases, manifests, OEM addon files or cluster images. Exit status 1 when the list may be
+ * incomplete, or an image that was to be locked is not there.
+ */
 export const images: Verb = async (args, surroundings) => {
+  const { input, format, form, ...wanted } = readCommand(args);
+  const { env, log, signal, stderr } = surroundings;
+  const { config } = await loadLocalConfig(env, wanted);
+  const deps = compose(config, { log, patient: true });
+  const { registries } = await deps.ports(["registries"]);
+  const finder = async (): Promise<ChartFinder> => {
+    const { renderer } = await deps.ports(["renderer"]);
+    if (wanted.crossCheck) return { renderer, crossCheck: await openHelm(log) };
+    if (wanted.data === undefined) return { renderer };
+    const { store } = await deps.ports(["store"]);
+    const onDamaged = (key: string, { message }: Error) => log.warn({ key, reason: message }, "made it anew");
+    return { renderer, kept: { store, onDamaged } };
+  };
+
+  const selected = await imagesOfInput(input, { registries, finder }, signal);
+  const hosts = config.registries.map(({ host }) => host);
+  const findings = await checkPresence(selected.findings, registries, hosts, signal);
+  const listed = { ...selected, findings };
+  const { difference, problems } = await lockAndCompare(listed, { ...wanted, ...form }, registries, signal);
+  await print(surroundings, format({ ...listed, difference }, form));
+  for (const line of [...remarksOn(listed), ...problems]) stderr.write(`stowage images: ${line}\n`);
+  return findings.unresolved.length + problems.length === 0 ? 0 : 1;
+};
+
+function readCommand(args: readonly string[]) {
   const { values, positionals } = readArguments(
     args,
     {
       values: { type: "string", multiple: true, default: [] },
+      profile: { type: "string", multiple: true, default: [] },
       set: { type: "string", multiple: true, default: [] },
       "kube-version": { type: "string" },
       tests: { type: "boolean", default: false },
       manifests: { type: "boolean", default: false },
-      optional: { type: "boolean", default: false },
       placeholders: { type: "boolean", default: false },
+      release: { type: "boolean", default: false },
+      "cluster-image": { type: "boolean", default: false },
+      optional: { type: "boolean", default: false },
+      "cross-check": { type: "boolean", default: false },
+      rules: { type: "string" },
       format: { type: "string", default: "list" },
       "strip-registry": { type: "boolean", default: false },
+      lock: { type: "string" },
+      diff: { type: "string" },
+      data: { type: "string" },
       config: { type: "string" },
     },
     { min: 1, max: Number.POSITIVE_INFINITY },
   );
-  if (values.optional) throw notYet("--optional");
-  if (values.placeholders) throw notYet("--placeholders");
-  const format = Object.hasOwn(formats, values.format) ? formats[values.format] : undefined;
-  if (!format) throw new UsageError(`--format is one of ${Object.keys(formats).join(", ")}, not "${values.format}"`);
-  const options = {
-    valuesFiles: values.values,
-    set: values.set,
-    tests: values.tests,
-    kubeVersion: values["kube-version"],
-    signal: surroundings.signal,
-  };
-  if (
-    values.manifests &&
-    (options.tests || options.kubeVersion || options.set.length + options.valuesFiles.length > 0)
-  ) {
-    throw new UsageError("--values, --set, --kube-version and --tests are for charts, not for --manifests");
+  const format = Object.hasOwn(imagesFormats, values.format) ? imagesFormats[values.format] : undefined;
+  if (!format) {
+    throw new UsageError(`--format is one of ${Object.keys(imagesFormats).join(", ")}, not "${values.format}"`);
   }
-  const findings = values.manifests
-    ? findImages(await readManifests(positionals))
-    : await imagesOfCharts(positionals, options, values.config, surroundings);
-  await print(surroundings, format(findings, values["strip-registry"]));
-  for (const { chart, reason } of findings.unresolved) {
-    surroundings.stderr.write(`stowage images: the list may be incomplete: ${chart}: ${reason}\n`);
-  }
-  return findings.unresolved.length === 0 ? 0 : 1;
-};
+  const kinds = inputKinds.filter((kind) => kind !== "charts" && values[kind]);
+  if (kinds.length > 1) throw new UsageError(`${kinds.map((kind) => `--${kind}`).join(" and ")} are different inputs`);
+  const { tests, rules, lock, diff, data, config } = values;
+  const [kind = "charts"] = kinds;
+  const input: ImagesInput = { kind, paths: positionals, profiles: profilesOf(values), tests, rules };
+  refuseMisplaced(input, values);
+  // OEM lists have no registries, and the order of the files
+  const isOem = kind === "placeholders";
+  const stripRegistry = values["strip-registry"] && !isOem;
+  const form = { stripRegistry, sorted: !isOem, hostless: isOem || stripRegistry };
+  return { input, format, form, lock, diff, data, config, crossCheck: values["cross-check"] };
+}
 
-const formats: Readonly<Record<string, (findings: Findings, stripRegistry: boolean) => string>> = {
-  list: (findings, stripRegistry) => formatList(findings, { stripRegistry }),
-  json: (findings) => `${JSON.stringify(findings, null, 2)}\n`,
-  table: formatTable,
-};
+/** The real helm, fetched on first use. */
+async function openHelm(log: Surroundings["log"]): Promise<Renderer> {
+  const { ensureHelm, openHelmRenderer } = await import("../helm/index.ts");
+  return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
+}
 
-async function imagesOfCharts(
-  charts: readonly string[],
-  options: RenderOptions,
-  configFile: string | undefined,
-  { env, log, signal }: Surroundings,
-): Promise<Findings> {
-  const { config } = await loadLocalConfig(env, { config: configFile });
-  const { registries, renderer } = await compose(config, { log }).ports(["registries", "renderer"]);
-  const found: Findings[] = [];
-  for (const chart of charts) {
-    const remote = /^(?:oci|docker):\/\/(.+)$/.exec(chart)?.[1];
-    if (remote === undefined) found.push(await imagesOfChart(await readChartOnDisk(chart), renderer, options));
-    else {
-      const { source, artifact } = await openChartReference(remote, registries, signal);
-      found.push(
-        await withChartFile(source, artifact, signal, (path) =>
-          imagesOfChart({ ...artifact.metadata, path }, renderer, options),
-        ),
-      );
-    }
+interface ChartValues {
+  readonly values: readonly string[];
+  readonly profile: readonly string[];
+  readonly set: readonly string[];
+  readonly tests: boolean;
+  readonly optional: boolean;
+  readonly "kube-version"?: string | undefined;
+}
+
+/** Each profile is rendered on top of what all have in common. */
+function profilesOf(given: ChartValues): ExploreOptions[] {
+  const { values, profile, set, tests, optional, "kube-version": kubeVersion } = given;
+  const common = { set, kubeVersion, ...(tests ? { tests } : {}), ...(optional ? { optional } : {}) };
+  if (profile.length === 0) return [{ ...common, valuesFiles: values }];
+  return profile.map((files) => ({ ...common, valuesFiles: [...values, ...files.split(",")] }));
+}
+
+/** What would have no effect is refused. */
+function refuseMisplaced(
+  { kind, paths, tests, rules }: ImagesInput,
+  given: ChartValues & { lock?: string | undefined },
+) {
+  const { values, profile, set, optional, "kube-version": kubeVersion } = given;
+  if (kind !== "charts" && (optional || kubeVersion !== undefined || values.length + profile.length + set.length > 0)) {
+    throw new UsageError("--values, --profile, --set, --kube-version and --optional are for charts");
   }
-  return uniteFindings(found);
+  if (tests && kind !== "charts" && kind !== "manifests") throw new UsageError("--tests is for charts and manifests");
+  if (rules !== undefined && kind === "release") throw new UsageError("--rules: a release has rules of its own");
+  if (given.lock !== undefined && kind === "placeholders") throw new UsageError("--lock: OEM lists name no registries");
+  if (paths.length > 1 && (kind === "release" || kind === "cluster-image")) {
+    throw new UsageError(`unexpected argument "${paths[1]}"`);
+  }
 }

@@ -139,7 +139,13 @@ export const catalogue = {
     summary: "Somebody wants an installer bundle of a release.",
     data: z.object({
       release: z.record(z.string(), z.unknown()).describe("A release description: docs/release.md"),
-      to: z.string().max(1024).optional().describe("Store URL; default: releases/<name>/<version>/ of the own store"),
+      to: z.string().max(1024).optional().describe("Store URL; default: the description's, else releases/<name>/<version>/ of the own store"),
+      base: z
+        .string()
+        .max(2048)
+        .regex(/^[a-z0-9]+:.*\/[^/]+$/, "must be the URL of a store, a slash and a key")
+        .optional()
+        .describe("A bundle that the customer has, as `<store URL>/<key>`: what it holds is left out"),
     }),
     promote: [],
   },
@@ -155,8 +161,14 @@ export const catalogue = {
       images: z.int().min(0),
       moved: z.int().min(0).describe("Bytes read from registries"),
       reused: z.int().min(0).describe("Bytes that did not have to be read again"),
+      volumes: z.int().min(1).optional().describe("How many volumes it was split into: `<key>.001` and on"),
       seconds,
     }),
+    promote: ["release", "version"],
+  },
+  "dev.stowage.bundle.failed.v1": {
+    summary: "An installer bundle cannot be built: images are missing or have changed, or those of a chart are not known.",
+    data: z.object({ release: name, version: name, code: name, reason: z.string().max(4000) }),
     promote: ["release", "version"],
   },
   "dev.stowage.mirror.requested.v1": {

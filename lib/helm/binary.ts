@@ -25,13 +25,8 @@ async function toolsDirectory(): Promise<string | undefined> {
   return undefined;
 }
 
-/**
- * The helm to use: `HELM_BIN`, else `helm` on the PATH, else the pinned one in `.tools/`, fetched on first use.
- *
- * @param say told once, before something is fetched
- * @throws RejectedError RENDERER_UNAVAILABLE
- */
-export async function ensureHelm(say: (line: string) => void = () => {}): Promise<string> {
+/** The helm that is there: `HELM_BIN`, else `helm` on the PATH, else the one in `.tools/`. @returns undefined for none */
+export async function findHelm(): Promise<string | undefined> {
   const { HELM_BIN, PATH = "" } = process.env;
   if (HELM_BIN) return HELM_BIN;
   const tools = await toolsDirectory();
@@ -39,6 +34,19 @@ export async function ensureHelm(say: (line: string) => void = () => {}): Promis
   for (const candidate of directories.map((directory) => join(directory, "helm"))) {
     if (await can(constants.X_OK, candidate)) return candidate;
   }
+  return undefined;
+}
+
+/**
+ * The helm to use: the one that is there, else the pinned one, fetched into `.tools/` on first use.
+ *
+ * @param say told once, before something is fetched
+ * @throws RejectedError RENDERER_UNAVAILABLE
+ */
+export async function ensureHelm(say: (line: string) => void = () => {}): Promise<string> {
+  const found = await findHelm();
+  if (found !== undefined) return found;
+  const tools = await toolsDirectory();
   if (tools === undefined) throw unavailable("put a helm on the PATH or set HELM_BIN");
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw unavailable(`there is none for ${process.platform}-${process.arch}; put a helm on the PATH or set HELM_BIN`);

@@ -29,11 +29,11 @@ const flag = maybe(z.boolean());
  * Chart.yaml, the fields helm knows and no others: helm reads an index strictly, so one odd field or type in one chart
  * would make the whole index unreadable (helm v4.1.4 pkg/chart/v2/metadata.go, dependency.go).
  */
-const metadataSchema = z.object({
+export const metadataSchema = z.object({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,250}$/, "is not a chart name"),
   home: text,
   sources: texts,
-  version: z.string().min(1).max(250),
+  version: z.string().regex(/^[^\p{Cc}\p{Cs}]{1,250}$/u, "is empty, too long or has control characters"),
   description: text,
   keywords: texts,
   maintainers: maybe(z.array(z.object({ name: text, email: text, url: text }))),
@@ -96,11 +96,22 @@ export async function readChartArtifact(
   reference: string,
   signal?: AbortSignal,
 ): Promise<ChartArtifact | undefined> {
-  const descriptor = await source.resolve(reference, signal);
+  return readArtifactOf(source, await source.resolve(reference, signal), signal);
+}
+
+/** The same for a manifest that is known already. */
+export async function readArtifactOf(
+  source: Source,
+  descriptor: Descriptor,
+  signal?: AbortSignal,
+): Promise<ChartArtifact | undefined> {
   if (descriptor.mediaType !== mediaTypes.ociManifest) return undefined;
   const { manifest } = await readManifest(source, descriptor, signal);
   if (manifest.kind !== "image" || !isChart(manifest)) return undefined;
-  const metadata = parseMetadata(await readConfig(source, manifest.config, signal), `${source.name}:${reference}`);
+  const metadata = parseMetadata(
+    await readConfig(source, manifest.config, signal),
+    `${source.name}@${descriptor.digest}`,
+  );
   const provenance = manifest.layers.find(({ mediaType }) => mediaType === mediaTypes.helmProvenance);
   const created = manifest.annotations?.["org.opencontainers.image.created"];
   return {

@@ -12,13 +12,19 @@ export interface ChartOnDisk {
   readonly path: string;
   readonly name: string;
   readonly version: string;
+  /** `library` for a chart of which nothing can be installed. */
+  readonly type?: string | undefined;
 }
 
 const MAX_CHART_YAML = 1024 * 1024;
 const MAX_ENTRIES = 100_000;
 const MAX_INFLATED = 1024 * 1024 * 1024;
 
-const headSchema = z.object({ name: z.string().min(1), version: z.coerce.string().min(1) });
+const headSchema = z.object({
+  name: z.string().min(1),
+  version: z.coerce.string().min(1),
+  type: z.string().optional(),
+});
 
 /** @throws RejectedError CHART_INVALID */
 export async function readChartOnDisk(path: string): Promise<ChartOnDisk> {

@@ -3,7 +3,7 @@ import type { EventData } from "../events/index.ts";
 import { formatReference, parseReference, type Registries, type Source, tagOrDigest } from "../oci/index.ts";
 import type { Reader } from "../store/index.ts";
 import { type ChartArtifact, readChartArtifact } from "./chart-artifact.ts";
-import { readFiles } from "./index-update.ts";
+import { allClaims } from "./index/record.ts";
 
 /** A chart in a registry: where to read its bytes, and what it says of itself. */
 export interface OpenedChart {
@@ -39,5 +39,7 @@ export async function changedCharts(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (!truncated) return [...added, ...changed].map(({ reference }) => reference);
-  return Object.values(await readFiles(store, signal)).map(chartReference);
+  const references: string[] = [];
+  for await (const claim of allClaims(store, signal)) references.push(chartReference(claim));
+  return references;
 }

@@ -1,100 +1,222 @@
-import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import * as z from "zod";
-import { StowageError } from "../errors.ts";
-import { type ChartArtifact, type ChartOnDisk, openChart, type Renderer, type RenderOptions } from "../helm/index.ts";
-import { digestOf, hexOf, type Source } from "../oci/index.ts";
-import { readJson, type Store } from "../store/index.ts";
+import { RejectedError } from "../errors.ts";
+import type { ChartOnDisk, OpenedChart, Renderer, RenderOptions } from "../helm/index.ts";
+import type { Digest } from "../oci/index.ts";
 import { findImages } from "./find.ts";
-import type { Findings } from "./finding.ts";
+import { type Findings, uniteFindings } from "./finding.ts";
+import { type FindingsStore, findingsKey, keptFindings } from "./findings-cache.ts";
+import type { ExploreOptions } from "./optional/explore.ts";
+import { sourceOfTemplate } from "./template-path.ts";
+
+/** How many charts a run takes on at once: each is work for one core, and some are being fetched meanwhile. */
+export const CHARTS_AT_ONCE = 2 * availableParallelism();
+
+/** A chart whose images are wanted, wherever it lies. */
+export interface ListedChart {
+  /** Of the archive. Absent for a directory: it may change, so nothing is kept of it. */
+  readonly digest?: Digest;
+  /**
+   * What its Chart.yaml calls it; read when somebody asks, since what was found before can be had without.
+   *
+   * @throws RejectedError CHART_INVALID
+   */
+  describe(): Promise<ChartHead>;
+  /** Have the chart as a file or directory for as long as `use` runs. */
+  withFile<T>(use: (path: string) => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+type ChartHead = Omit<ChartOnDisk, "path">;
+
+/** @throws RejectedError CHART_INVALID when there is nothing */
+export async function chartOnDisk(path: string): Promise<ListedChart> {
+  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new RejectedError("CHART_INVALID", `Cannot read chart "${path}": ${error.code ?? error.message}`, {
+      cause: error,
+    });
+  });
+  const describe = async (): Promise<ChartHead> => (await import("../helm/index.ts")).readChartOnDisk(path);
+  const digest = info.isDirectory() ? {} : { digest: await digestOfFile(path) };
+  return { ...digest, describe, withFile: (use) => use(path) };
+}
+
+export function chartInRegistry({ source, artifact }: OpenedChart): ListedChart {
+  return { digest: artifact.chart.digest, describe: async () => artifact.metadata, withFile };
+
+  async function withFile<T>(use: (path: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { openChart } = await import("../helm/index.ts");
+    const directory = await mkdtemp(join(tmpdir(), "stowage-chart-"));
+    try {
+      const path = join(directory, "chart.tgz");
+      await pipeline(await openChart(source, artifact, signal), createWriteStream(path));
+      return await use(path);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+}
+
+/** What is needed to find the images of charts. */
+export interface ChartFinder {
+  readonly renderer: Renderer;
+  /** Renders every chart once more: where it needs other images, the chart is unresolved. Nothing is kept then. */
+  readonly crossCheck?: Renderer | undefined;
+  /** Without it, nothing is kept. */
+  readonly kept?: FindingsStore | undefined;
+}
+
+export interface ListedImages {
+  readonly findings: Findings;
+  /** Where the findings of each profile are kept, as far as they are. */
+  readonly keys: readonly string[];
+}
 
 /**
- * The images of one chart: render it, then look at the objects.
+ * The images of one chart. A chart that does not render, or whose archive cannot be had, is unresolved, with the reason: a
+ * result, not an error. Of a library chart nothing is installed: it has no images.
  *
- * A chart that does not render is unresolved, with helm's own words; that is a result, not an error.
+ * @param profiles each is a way to render the chart; the findings of all are united
+ * @throws RejectedError CHART_INVALID when it is no chart at all, RENDERER_UNAVAILABLE; TransientError when the chart cannot be fetched now
+ */
+export async function listChart(
+  chart: ListedChart,
+  profiles: readonly ExploreOptions[],
+  finder: ChartFinder,
+  signal?: AbortSignal,
+): Promise<ListedImages> {
+  const found: Findings[] = [];
+  const keys: string[] = [];
+  for (const profile of profiles) {
+    try {
+      const { findings, key } = await listProfile(chart, profile, finder, signal);
+      found.push(findings);
+      if (key !== undefined) keys.push(key);
+    } catch (error) {
+      // such a failure may be the machine's: the chart took too long, or too much memory. It is not kept
+      if (!(error instanceof RejectedError && chartFaults.includes(error.code))) throw error;
+      const { name, version } = await chart.describe();
+      found.push({ images: [], unresolved: [{ chart: `${name}-${version}`, reason: error.message }] });
+    }
+  }
+  return { findings: uniteFindings(found), keys };
+}
+
+const chartFaults: readonly string[] = ["CHART_INVALID", "CHART_UNRENDERABLE", "CONTENT_MISMATCH", "CONTENT_UNKNOWN"];
+
+async function listProfile(
+  chart: ListedChart,
+  profile: ExploreOptions,
+  { renderer, crossCheck, kept }: ChartFinder,
+  signal?: AbortSignal,
+): Promise<{ readonly findings: Findings; readonly key?: string }> {
+  const find = async (stop?: AbortSignal): Promise<Findings> => {
+    const head = await chart.describe();
+    if (head.type === "library") return { images: [], unresolved: [] };
+    const { name, version } = head;
+    const options = { ...profile, signal: stop };
+    return chart.withFile(async (path) => {
+      const found = await imagesOfChart({ path, name, version }, renderer, options);
+      return crossCheck === undefined ? found : crossChecked(found, { path, name, version }, crossCheck, options);
+    }, stop);
+  };
+  if (kept === undefined || chart.digest === undefined || crossCheck !== undefined)
+    return { findings: await find(signal) };
+  const key = findingsKey(chart.digest, { renderer: renderer.version, ...(await contentsOf(profile)) });
+  return { key, findings: await keptFindings(kept, key, find, signal) };
+}
+
+/** What a chart is rendered with, by content: a values file may change under its name. What is not said is left out. */
+async function contentsOf({ signal: _, valuesFiles = [], setFile = [], ...profile }: ExploreOptions): Promise<object> {
+  const digests = await Promise.all(valuesFiles.map(digestOfFile));
+  const files = await Promise.all(
+    setFile.map(async (pair) => {
+      const at = pair.indexOf("=") + 1;
+      return [pair.slice(0, at), await digestOfFile(pair.slice(at))];
+    }),
+  );
+  const said = Object.entries({ ...profile, valuesFiles: digests, setFile: files })
+    .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(said);
+}
+
+async function digestOfFile(path: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new RejectedError("CHART_UNRENDERABLE", `Cannot read "${path}": ${why}`, { cause: error });
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
+/**
+ * Render a chart and look at the objects; with `optional` also at what the values leave out.
  *
- * @throws RejectedError RENDERER_UNAVAILABLE
+ * @throws RejectedError CHART_UNRENDERABLE, RENDERER_UNAVAILABLE
  */
 export async function imagesOfChart(
+  chart: ChartOnDisk,
+  renderer: Renderer,
+  { optional, ...options }: ExploreOptions = {},
+): Promise<Findings> {
+  if (renderer.inProcess === undefined) return imagesOfRender(chart, renderer, options);
+  const { findOnThread } = await import("./optional/threads.ts");
+  const answer = await findOnThread(chart, { optional, ...options }, renderer.inProcess);
+  if ("findings" in answer) return answer.findings;
+  if ("refused" in answer) throw new RejectedError("CHART_UNRENDERABLE", answer.refused);
+  // the renderer knows whether there is another one; if so, what it renders is at least what is required
+  const { images, unresolved } = await imagesOfRender(chart, renderer, options);
+  const reason = `not explored: ${answer.broken}`;
+  return {
+    images,
+    unresolved: optional ? [...unresolved, { chart: `${chart.name}-${chart.version}`, reason }] : unresolved,
+  };
+}
+
+/** What was found, and as unresolved whatever another renderer needs besides or does not need. */
+async function crossChecked(
+  found: Findings,
+  chart: ChartOnDisk,
+  other: Renderer,
+  { optional: _, ...options }: ExploreOptions,
+): Promise<Findings> {
+  const name = `${chart.name}-${chart.version}`;
+  const differ = (reasons: readonly string[]): Findings => ({
+    images: found.images,
+    unresolved: [...found.unresolved, ...reasons.map((reason) => ({ chart: name, reason: `cross-check: ${reason}` }))],
+  });
+  try {
+    const [ours, theirs] = [found, await imagesOfRender(chart, other, options)].map(
+      (each) => new Set(requiredIn(each)),
+    );
+    return differ([
+      ...[...theirs!.difference(ours!)].map((image) => `only ${other.version} needs ${image}`),
+      ...[...ours!.difference(theirs!)].map((image) => `${other.version} does not need ${image}`),
+    ]);
+  } catch (error) {
+    if (!(error instanceof RejectedError && error.code === "CHART_UNRENDERABLE")) throw error;
+    return found.unresolved.length > 0 ? found : differ([`${other.version}: ${error.message}`]);
+  }
+}
+
+const requiredIn = ({ images }: Findings): readonly string[] =>
+  images.filter(({ status }) => status === "required").map(({ image }) => image);
+
+async function imagesOfRender(
   { path, name, version }: ChartOnDisk,
   renderer: Renderer,
-  options: RenderOptions = {},
+  options: RenderOptions,
 ): Promise<Findings> {
-  try {
-    const templates = await renderer.render(path, options);
-    return findImages(
-      templates.map((template) => ({
-        chart: name,
-        version,
-        subchart: subchartOf(template.path),
-        template: template.path.replace(/^[^/]+\//, ""),
-        text: template.text,
-      })),
-    );
-  } catch (error) {
-    if (!(error instanceof StowageError && error.code === "CHART_UNRENDERABLE")) throw error;
-    return { images: [], unresolved: [{ chart: `${name}-${version}`, reason: error.message }] };
-  }
-}
-
-/** `web/charts/a/charts/b/templates/x.yaml` belongs to `a/b`. */
-const subchartOf = (path: string): string =>
-  [...path.matchAll(/(?:^|\/)charts\/([^/]+)(?=\/)/g)].map(([, name]) => name).join("/");
-
-/** Some hundred bytes a reason; a chart has some hundred. */
-const MAX_FINDINGS_BYTES = 64 * 1024 * 1024;
-
-const findingsSchema = z.custom<Findings>(
-  (value) => typeof value === "object" && value !== null && "images" in value && "unresolved" in value,
-  "are no findings",
-);
-
-/** Findings in the store. The name says what they depend on: chart, renderer, options. */
-export const findingsKey = (chart: ChartArtifact, renderer: Renderer, options: RenderOptions = {}): string => {
-  const { signal: _, ...rest } = options;
-  const inputs = JSON.stringify({ findings: 1, renderer: renderer.version, ...rest });
-  return `images/${hexOf(chart.chart.digest)}/${hexOf(digestOf(inputs))}.json`;
-};
-
-/**
- * The images of a chart in a registry, from the store when they were found before: no chart is rendered twice.
- *
- * @returns the findings and the key they lie under
- */
-export async function imagesOfArtifact(
-  source: Source,
-  artifact: ChartArtifact,
-  renderer: Renderer,
-  store: Store,
-  signal: AbortSignal,
-): Promise<{ readonly key: string; readonly findings: Findings }> {
-  const key = findingsKey(artifact, renderer);
-  if ((await store.stat(key, signal)) !== undefined) {
-    return { key, findings: await readJson(store, key, findingsSchema, MAX_FINDINGS_BYTES, signal) };
-  }
-  const findings = await withChartFile(source, artifact, signal, (path) =>
-    imagesOfChart({ path, name: artifact.metadata.name, version: artifact.metadata.version }, renderer, { signal }),
-  );
-  await store.put(key, JSON.stringify(findings), { signal });
-  return { key, findings };
-}
-
-/** helm reads charts from files: keep one there for as long as `use` runs. */
-export async function withChartFile<T>(
-  source: Source,
-  artifact: ChartArtifact,
-  signal: AbortSignal | undefined,
-  use: (path: string) => Promise<T>,
-): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), "stowage-chart-"));
-  try {
-    const path = join(directory, "chart.tgz");
-    await pipeline(await openChart(source, artifact, signal), createWriteStream(path));
-    return await use(path);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const templates = await renderer.render(path, options);
+  const manifests = templates.map((template) => ({
+    ...sourceOfTemplate(template.path, name, version),
+    text: template.text,
+  }));
+  return findImages(manifests, { tests: options.tests });
 }

@@ -1,106 +1,130 @@
-import { parseAllDocuments } from "yaml";
-import { RejectedError, StowageError } from "../errors.ts";
-import { formatReference, parseReference } from "../oci/index.ts";
-import { type Findings, type Reason, type Unresolved, uniteFindings } from "./finding.ts";
-import { type Fields, isFields, mentionsOf, objectsOf } from "./pod-specs.ts";
+import { StowageError } from "../errors.ts";
+import { type Finding, type Findings, MAX_REASONS, type Reason, type Unresolved, uniteFindings } from "./finding.ts";
+import { isTestHook, nameOfObject, namespaceOf, objectsOf, parseDocuments, parseUnfilled } from "./manifest-objects.ts";
+import type { Mention } from "./mention.ts";
+import { mentionsIn } from "./mentions.ts";
+import { type Fields, isFields, pathOf } from "./place.ts";
+import { whyUnreadable } from "./spelling.ts";
+import { hasActions, withoutActions } from "./template-actions.ts";
 
-/** Manifests of one file or template, and whose they are. */
-export interface ManifestText {
+/** Whose manifests are looked at. */
+export interface ManifestSource {
   readonly chart: string;
   readonly version: string;
   readonly subchart: string;
   readonly template: string;
-  /** YAML with one or more documents. */
-  readonly text: string;
 }
 
-const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+/** Manifests of one file or template. */
+export interface ManifestText extends ManifestSource {
+  /** YAML with one or more documents. */
+  readonly text: string;
+  /** The text is a Go template that nobody filled in: `*.tmpl` of a cluster image (CI-W6). */
+  readonly unfilled?: boolean;
+}
+
+/** The same, parsed. */
+export interface ManifestObjects extends ManifestSource {
+  /** JSON values: one a document. */
+  readonly documents: readonly unknown[];
+}
+
+export interface FindOptions {
+  /** Look at test hooks (`helm.sh/hook: test`) too. */
+  readonly tests?: boolean | undefined;
+}
 
 /**
  * The images that manifests need: read from parsed objects, never from text.
  *
  * What cannot be read (no YAML, an image that is no reference) is reported as unresolved, never left out silently.
  */
-export function findImages(manifests: readonly ManifestText[]): Findings {
-  return uniteFindings(manifests.map(findInText));
+export function findImages(
+  manifests: readonly (ManifestText | ManifestObjects)[],
+  options: FindOptions = {},
+): Findings {
+  return uniteFindings(manifests.flatMap((manifest) => findIn(manifest, options)));
 }
 
-function findInText(manifest: ManifestText): Findings {
-  let objects: readonly Fields[];
+function findIn(manifest: ManifestText | ManifestObjects, { tests = false }: FindOptions): readonly Findings[] {
   try {
-    objects = parseObjects(manifest.text);
+    const { documents, restore } = "documents" in manifest ? { ...manifest, restore: same } : read(manifest);
+    const objects = documents.flatMap((document) => [...objectsOf(document)]);
+    return objects
+      .filter((object) => tests || !isTestHook(object))
+      .map((object) => findInObject(object, manifest, restore));
   } catch (error) {
     if (!(error instanceof StowageError)) throw error;
-    return { images: [], unresolved: [unresolved(manifest, error.message)] };
+    return [{ images: [], unresolved: [unresolvedIn(manifest, error.message)] }];
   }
-  const found = objects.flatMap((object) => [...mentionsOf(object)].map((mention) => ({ object, ...mention })));
-  return uniteFindings(
-    found.map(({ object, path, rule, raw }) => {
-      const reason: Reason = {
-        chart: manifest.chart,
-        version: manifest.version,
-        subchart: manifest.subchart,
-        template: manifest.template,
-        object: nameOf(object),
-        path,
-        rule,
-        raw: String(raw),
-        switches: [],
-        condition: null,
-      };
-      return toFindings(raw, reason, manifest);
-    }),
-  );
 }
 
-function toFindings(raw: unknown, reason: Reason, manifest: ManifestText): Findings {
-  const refuse = (why: string): Findings => ({
-    images: [],
-    unresolved: [unresolved(manifest, `${reason.object} ${reason.path}: ${why}`)],
-  });
-  if (typeof raw !== "string") return refuse(`the image is no text but ${JSON.stringify(raw)?.slice(0, 100)}`);
+interface ReadManifest {
+  readonly documents: readonly unknown[];
+  /** Give a text of the documents its template actions back. */
+  restore(text: string): string;
+}
+
+const same = (text: string): string => text;
+
+/** A text with actions may be YAML all the same: they stand in alerts and dashboards. */
+function read({ text, unfilled = false }: ManifestText): ReadManifest {
   try {
-    return { images: [{ image: normalise(raw), status: "required", reasons: [reason] }], unresolved: [] };
+    if (!unfilled) return { documents: parseDocuments(text), restore: same };
   } catch (error) {
-    if (error instanceof RejectedError) return refuse(error.message);
-    throw error;
+    if (!(error instanceof StowageError && hasActions(text))) throw error;
   }
+  const { text: marked, restore } = withoutActions(text);
+  return { documents: parseUnfilled(marked), restore };
 }
 
-/** Without a tag and digest Kubernetes pulls `latest`: https://kubernetes.io/docs/concepts/containers/images/#image-names */
-function normalise(raw: string): string {
-  const reference = parseReference(raw.trim());
-  const named = reference.tag !== undefined || reference.digest !== undefined;
-  return formatReference(named ? reference : { ...reference, tag: "latest" });
-}
-
-function parseObjects(text: string): readonly Fields[] {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new RejectedError("CHART_UNRENDERABLE", `Cannot read manifests: ${why}`, { cause });
-  };
-  if (text.length > MAX_DOCUMENT_BYTES) return refuse(`more than ${MAX_DOCUMENT_BYTES} characters`);
-  // what the API server accepts: YAML 1.1, and of a key given twice the last
-  const documents = parseAllDocuments(text, { version: "1.1", uniqueKeys: false, merge: true, logLevel: "silent" });
-  if ("empty" in documents) return [];
-  return documents.flatMap((document) => {
-    const [error] = document.errors;
-    if (error !== undefined) return refuse(error.message.split("\n", 1)[0] ?? error.message, error);
-    let value: unknown;
-    try {
-      value = document.toJS({ maxAliasCount: 1000 });
-    } catch (cause) {
-      return refuse("it uses too many aliases", cause);
+function findInObject(object: Fields, manifest: ManifestSource, restore: (text: string) => string): Findings {
+  const { mentions, problems } = mentionsIn(object);
+  const name = restore(nameOfObject(object));
+  const namespace = namespaceOf(object);
+  const { chart, version, subchart, template } = manifest;
+  const where = { chart, version, subchart, template, object: name, ...(namespace === undefined ? {} : { namespace }) };
+  const images: Finding[] = [];
+  const unresolved = [...problems].map((problem) => unresolvedIn(manifest, `${name}: ${problem}`));
+  for (const { place, rule, raw, spelling, status } of withoutCrowds(mentions)) {
+    const path = restore(pathOf(place));
+    if (spelling === undefined) {
+      const text = typeof raw === "string" ? restore(raw) : undefined;
+      const why = text === undefined ? `the image is no text but ${describe(raw)}` : whyNoImage(text);
+      unresolved.push(unresolvedIn(manifest, `${name} ${path}: ${why}`, text));
+    } else {
+      const reason: Reason = { ...where, path, rule, raw: String(raw), switches: [], condition: null };
+      images.push({ image: spelling.image, status, reasons: [reason] });
     }
-    return [...objectsOf(value)];
+  }
+  return uniteFindings([{ images, unresolved }]);
+}
+
+/** Of each image, and of what is unreadable, as many as a finding keeps. */
+function withoutCrowds(mentions: readonly Mention[]): readonly Mention[] {
+  const counts = new Map<string | undefined, number>();
+  return mentions.filter(({ spelling }) => {
+    const count = (counts.get(spelling?.image) ?? 0) + 1;
+    counts.set(spelling?.image, count);
+    return count <= MAX_REASONS;
   });
 }
 
-function nameOf(object: Fields): string {
-  const metadata = isFields(object["metadata"]) ? object["metadata"] : {};
-  return `${String(object["kind"] ?? "?")}/${String(metadata["name"] ?? metadata["generateName"] ?? "?")}`;
+const whyNoImage = (text: string): string =>
+  text === "auto"
+    ? 'the image "auto" is replaced by the injector of Istio, which is not part of this chart'
+    : whyUnreadable(text);
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return isFields(value) ? `a map of ${Object.keys(value).slice(0, 5).join(", ").slice(0, 100)}` : String(value);
 }
 
-const unresolved = ({ chart, version, template }: ManifestText, reason: string): Unresolved => ({
+/** Enough to recognise a text by. */
+const MAX_RAW = 1000;
+
+const unresolvedIn = ({ chart, version, template }: ManifestSource, reason: string, raw?: string): Unresolved => ({
   chart: version === "" ? chart : `${chart}-${version}`,
   reason: `${template}: ${reason}`,
+  ...(raw === undefined ? {} : { raw: raw.slice(0, MAX_RAW) }),
 });

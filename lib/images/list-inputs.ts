@@ -18,7 +18,7 @@ export async function listsOnDisk(paths: readonly string[]): Promise<readonly Li
   if (files.length > MAX_LISTS) {
     throw new RejectedError("LIST_INVALID", `Cannot read ${files.length} image lists: ${MAX_LISTS} are allowed`);
   }
-  return files.map((file) => ({ file, open: async (signal) => bytesOf(file, signal) }));
+  return files.map(listInFile);
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {
@@ -51,6 +51,9 @@ const unreadable = (path: string, error: NodeJS.ErrnoException): never => {
     cause: error,
   });
 };
+
+/** A list in a file. Opening throws RejectedError LIST_INVALID when it cannot be read. */
+export const listInFile = (file: string): ListInput => ({ file, open: async (signal) => bytesOf(file, signal) });
 
 /** A list that lies in a store. Opening throws RejectedError STORE_NOT_FOUND when it does not. */
 export const listInStore = (store: Reader, key: string): ListInput => ({

@@ -7,43 +7,62 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_FILES = 100_000;
 
 /**
- * Manifests from files, and from directories: every `.yaml`, `.yml` and `.json` below them, in the order of their paths.
+ * Manifests from files, and from directories: every `.yaml`, `.yml`, `.json` and `.tmpl` below them, in the order of their
+ * paths. A `.tmpl` is read as the Go template it is, with nothing filled in (CI-10, CI-13, CI-W5).
  *
  * @throws RejectedError CHART_INVALID when a path cannot be read, is larger than 16 MiB or a directory holds no manifest
  */
 export async function readManifests(paths: readonly string[]): Promise<readonly ManifestText[]> {
   const files: string[] = [];
-  for (const path of paths) files.push(...(await filesOf(path)));
+  for (const path of paths) {
+    const found = await manifestFiles(path);
+    if (found.length === 0) throw refused(path, "there are no manifests");
+    files.push(...found);
+  }
+  return readFiles(files);
+}
+
+/** The same below one directory, which may be empty or not there. @throws RejectedError CHART_INVALID */
+export async function manifestsBelow(directory: string): Promise<readonly ManifestText[]> {
+  const isThere = (await stat(directory).catch(() => undefined)) !== undefined;
+  return isThere ? readFiles(await manifestFiles(directory)) : [];
+}
+
+async function readFiles(files: readonly string[]): Promise<readonly ManifestText[]> {
   const manifests: ManifestText[] = [];
   for (const path of files) {
-    manifests.push({ chart: path, version: "", subchart: "", template: path, text: await readText(path) });
+    const text = await readText(path);
+    const unfilled = path.endsWith(".tmpl");
+    manifests.push({ chart: path, version: "", subchart: "", template: path, text, unfilled });
   }
   return manifests;
 }
 
-async function filesOf(path: string): Promise<readonly string[]> {
+/** The file itself, or what a directory holds. */
+async function manifestFiles(path: string): Promise<readonly string[]> {
   const info = await stat(path).catch((error) => unreadable(path, error));
   if (!info.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch((error) =>
     unreadable(path, error),
   );
   const files = entries
-    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-  if (files.length === 0)
-    throw new RejectedError("CHART_INVALID", `Cannot read manifests of "${path}": there are none`);
-  if (files.length > MAX_FILES) throw new RejectedError("CHART_INVALID", `Cannot read "${path}": too many files`);
-  return files;
+    .filter((entry) => entry.isFile() && /\.(ya?ml|json|tmpl)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  if (files.length > MAX_FILES) throw refused(path, `more than ${MAX_FILES} files`);
+  return files.sort();
 }
 
-async function readText(path: string): Promise<string> {
+/** @throws RejectedError CHART_INVALID when a file cannot be read or is larger than 16 MiB */
+export async function readText(path: string): Promise<string> {
   await using file = await open(path).catch((error) => unreadable(path, error));
   const { size } = await file.stat();
-  if (size > MAX_BYTES) throw new RejectedError("CHART_INVALID", `Cannot read "${path}": ${size} bytes is no manifest`);
-  return file.readFile("utf8");
+  if (size > MAX_BYTES) throw refused(path, `${size} bytes is no manifest`);
+  return file.readFile("utf8").catch((error) => unreadable(path, error));
 }
 
 const unreadable = (path: string, error: NodeJS.ErrnoException): never => {
-  throw new RejectedError("CHART_INVALID", `Cannot read "${path}": ${error.code ?? error.message}`, { cause: error });
+  throw refused(path, error.code ?? error.message, error);
 };
+
+const refused = (path: string, why: string, cause?: unknown): RejectedError =>
+  new RejectedError("CHART_INVALID", `Cannot read "${path}": ${why}`, { cause });

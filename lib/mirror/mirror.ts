@@ -1,5 +1,5 @@
 import { RejectedError } from "../errors.ts";
-import { describeDefect, nameOf } from "../images/index.ts";
+import { describeDefect, nameOf } from "../images/lists.ts";
 import {
   concurrently,
   createTransfer,

@@ -1,4 +1,4 @@
-import type { ListDefect } from "../images/index.ts";
+import type { ListDefect } from "../images/lists.ts";
 import type { Store } from "../store/index.ts";
 import type { ImageResult } from "./image.ts";
 

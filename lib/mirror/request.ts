@@ -1,5 +1,5 @@
 import { RejectedError } from "../errors.ts";
-import type { ImageList, ListedImage } from "../images/index.ts";
+import type { ImageList, ListedImage } from "../images/lists.ts";
 import { type CopyOptions, formatReference, isHost, type Reference } from "../oci/index.ts";
 
 /** One hop: the images of the lists, from one registry to another. */

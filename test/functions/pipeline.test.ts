@@ -50,10 +50,7 @@ test("a pushed chart leads to index.updated, that to images.listed, with the fin
   assert.equal((await harness.deliver(listImages, reply)).status, 204);
   const [listed] = harness.published as Event<"dev.stowage.images.listed.v1">[];
   assert.equal(listed?.type, "dev.stowage.images.listed.v1");
-  assert.deepEqual(
-    [listed.extensions["chart"], listed.extensions["version"], listed.data.images, listed.data.unresolved],
-    ["web", "0.1.0", 2, 0],
-  );
+  assert.deepEqual([listed.extensions["chart"], listed.extensions["version"], listed.data.images], ["web", "0.1.0", 2]);
   const store = await harness.store();
   const findings = JSON.parse(Buffer.concat(await Array.fromAsync((await store.get(listed.data.key)).body)).toString());
   assert.deepEqual(
@@ -95,13 +92,15 @@ test("a scheduled reconcile finds what no webhook told of, and what is gone", as
   assert.deepEqual((again.reply as Updated).data.removed, [{ name: "lost", version: "0.1.0" }]);
 });
 
-test("a chart that does not render is listed with what is not known about it", async () => {
+test("a chart that does not render leads to images.incomplete, with what is not known about it", async () => {
   await pushChart("broken", "0.1.0", { "templates/pod.yaml": '{{ fail "no values given" }}' });
   const harness = open();
   const { reply } = await harness.run(indexCharts, "dev.stowage.artifact.pushed.v1", pushed("broken", "0.1.0"));
   await harness.deliver(listImages, reply!);
-  const [listed] = harness.published as Event<"dev.stowage.images.listed.v1">[];
-  assert.deepEqual([listed?.data.images, listed?.data.unresolved], [0, 1]);
+  const [told] = harness.published as Event<"dev.stowage.images.incomplete.v1">[];
+  assert.equal(told?.type, "dev.stowage.images.incomplete.v1");
+  assert.deepEqual([told.data.images, told.data.unresolved], [0, 1]);
+  assert.match(told.data.reason, /no values given/);
   assert.ok(harness.log.lines.some(({ fields }) => String(fields["reason"]).includes("no values given")));
 });
 
@@ -120,6 +119,31 @@ test("bundle.requested leads to bundle.built; a description that is not valid is
   });
   assert.equal(refused.status, 422);
   for (const part of ["name", "version", "colour"]) assert.match(refused.failure!.message, new RegExp(part));
+});
+
+test("what is missing leads to bundle.failed, naming all of it", async () => {
+  const harness = open();
+  const release = { name: "harbour", version: "1.0.1", images: [`${HOST}/demo/no:1`, `${HOST}/demo/nor:2`] };
+  const { reply } = await harness.run(buildBundle, "dev.stowage.bundle.requested.v1", { release });
+  assert.equal(reply?.type, "dev.stowage.bundle.failed.v1");
+  const { data } = reply as Event<"dev.stowage.bundle.failed.v1">;
+  assert.deepEqual([data.release, data.version, data.code], ["harbour", "1.0.1", "IMAGES_MISSING"]);
+  assert.match(data.reason, /demo\/no:1.*demo\/nor:2/);
+});
+
+test("a delta is built from the bundle that the request names", async () => {
+  const harness = open();
+  const image = `${HOST}/demo/hello:1`;
+  const to = `file:${join(work, "bundles")}`;
+  const request = (version: string, more: object = {}) =>
+    harness.run(buildBundle, "dev.stowage.bundle.requested.v1", {
+      release: { name: "d", version, images: [image] },
+      to,
+      ...more,
+    });
+  const built = (await request("1")).reply as Event<"dev.stowage.bundle.built.v1">;
+  const delta = (await request("2", { base: `${to}/${built.data.key}` })).reply as Event<"dev.stowage.bundle.built.v1">;
+  assert.equal(delta.data.key, "d-2-from-1.tar.gz");
 });
 
 test("a bundle goes to the store that the request names", async () => {

@@ -35,7 +35,10 @@ export interface IndexChanges {
 export interface Committed extends IndexChanges {
   /** Holds what the records say of the places. */
   readonly generation: Generation;
+  /** Of the chart versions that the places moved. */
   readonly conflicts: readonly Conflict[];
+  /** The tags that moved a chart version, by its file name. */
+  readonly movers: ReadonlyMap<string, ReadonlySet<string>>;
   /** Parts that this commit took out of the index: nobody needs them once the generation is published. */
   readonly replaced: readonly Row[];
 }
@@ -114,6 +117,8 @@ interface ChartChange {
   readonly before: Row | undefined;
   readonly was: readonly Claim[];
   readonly is: readonly Claim[];
+  /** What differs between the two, by tag. */
+  readonly moved: ReadonlyMap<string, readonly Claim[]>;
   /** Absent when no tag holds the chart any more. */
   readonly part: Part | undefined;
 }
@@ -136,10 +141,11 @@ async function compare(
   ) => {
     const before = base.rows.get(name);
     const was = before === undefined ? [] : await readClaims(store, scope.root, before, stop);
-    if (holds(was, changes)) return [];
+    const moved = difference(was, changes);
+    if (moved.size === 0) return [];
     const untouched = was.filter((claim) => !changes.has(placeOf(claim)));
     const is = [...untouched, ...[...changes.values()].filter((claim) => claim !== undefined)];
-    return [{ name, before, was, is, part: is.length === 0 ? undefined : makePart(name, is) }];
+    return [{ name, before, was, is, moved, part: is.length === 0 ? undefined : makePart(name, is) }];
   };
   return (await concurrently([...byChart], CONCURRENCY, compareChart, signal)).flat();
 }
@@ -165,9 +171,16 @@ async function changesByChart(
   return byChart;
 }
 
-function holds(was: readonly Claim[], changes: ReadonlyMap<string, Claim | undefined>): boolean {
+/** The claims that come and go with each tag that changes. */
+function difference(
+  was: readonly Claim[],
+  changes: ReadonlyMap<string, Claim | undefined>,
+): ReadonlyMap<string, readonly Claim[]> {
   const known = new Map(was.map((claim) => [placeOf(claim), claim]));
-  return [...changes].every(([place, claim]) => JSON.stringify(claim) === JSON.stringify(known.get(place)));
+  const differing = [...changes].filter(([place, claim]) => JSON.stringify(claim) !== JSON.stringify(known.get(place)));
+  return new Map(
+    differing.map(([place, claim]) => [place, [claim, known.get(place)].filter((each) => each !== undefined)]),
+  );
 }
 
 const writeParts = (scope: Scope, parts: readonly Part[], store: Store, signal: AbortSignal): Promise<unknown> =>
@@ -194,6 +207,7 @@ class Tally {
   readonly #changed = new Map<string, Claim>();
   readonly #removed = new Map<string, Claim>();
   readonly #conflicts = new Map<string, Conflict>();
+  readonly #movers = new Map<string, Set<string>>();
   readonly #replaced: Row[] = [];
 
   /** @param places what the commit is about */
@@ -203,7 +217,10 @@ class Tally {
 
   /** Of an index that was made afresh only what the commit is about is new: of the rest others have told, or will. */
   add(changes: readonly ChartChange[], { isNewest, afresh }: { readonly isNewest: boolean; readonly afresh: boolean }) {
-    for (const { before, was, is } of changes) {
+    for (const { before, was, is, moved } of changes) {
+      for (const [place, claims] of moved) {
+        for (const { metadata } of claims) this.#addMover(fileName(metadata), place);
+      }
       if (isNewest && before !== undefined) this.#replaced.push(before);
       const { kept, conflicts } = keepClaims(is);
       const old = new Map(keepClaims(was).kept);
@@ -214,8 +231,15 @@ class Tally {
         (known === undefined ? this.#added : this.#changed).set(fileName(claim.metadata), claim);
       }
       for (const claim of old.values()) this.#removed.set(fileName(claim.metadata), claim);
-      for (const conflict of conflicts) this.#conflicts.set(conflict.ignored, conflict);
+      for (const conflict of conflicts) {
+        if (this.#movers.has(fileName(conflict))) this.#conflicts.set(conflict.ignored, conflict);
+      }
     }
+  }
+
+  #addMover(file: string, place: string): void {
+    const movers = this.#movers.get(file) ?? new Set();
+    this.#movers.set(file, movers.add(place));
   }
 
   settled(generation: Generation): Committed {
@@ -225,6 +249,7 @@ class Tally {
       changed: [...this.#changed.values()],
       removed: [...this.#removed.values()],
       conflicts: [...this.#conflicts.values()],
+      movers: this.#movers,
       replaced: this.#replaced,
     };
   }

@@ -33,6 +33,8 @@ import { commitInTurn, mergeChanges } from "./update.ts";
 export interface Problem extends RepositoryPlace {
   readonly tag?: string | undefined;
   readonly reason: string;
+  /** A chart that cannot be read: it is left out. Else the registry does not tell, and what was known stays. */
+  readonly isBroken: boolean;
 }
 
 export interface ReconcileOptions {
@@ -142,12 +144,12 @@ class Reconcile {
       if (failures() >= MAX_FAILURES) throw leftOut(place);
       const checked = await checkRepository(place, { ...this.#options, indexed: this.#indexed });
       this.#failures.set(place.registry, 0);
-      for (const { tag, reason } of checked.refused) onProblem({ ...place, tag, reason });
+      for (const { tag, reason } of checked.refused) onProblem({ ...place, tag, reason, isBroken: false });
       return [checked];
     } catch (error) {
       if (!isOfRegistry(error)) throw error;
       if (error instanceof TransientError) this.#failures.set(place.registry, failures() + 1);
-      onProblem({ ...place, reason: error.message });
+      onProblem({ ...place, reason: error.message, isBroken: false });
       return [];
     }
   }
@@ -192,13 +194,13 @@ class Reconcile {
     if (!coverage.covers(place)) return { place, record: await this.#forget(place, run, signal), other: undefined };
     try {
       const { record, manifest, broken } = await refreshTag(place, run, store, registries, signal);
-      if (broken !== undefined) onProblem({ ...place, reason: broken });
+      if (broken !== undefined) onProblem({ ...place, reason: broken, isBroken: true });
       if (isClaim(record)) return { place, record, other: undefined };
       const tombstone = record ?? (await this.#forget(place, run, signal));
       return { place, record: tombstone, other: broken === undefined ? manifest : undefined };
     } catch (error) {
       if (!isOfRegistry(error)) throw error;
-      onProblem({ ...place, reason: error.message });
+      onProblem({ ...place, reason: error.message, isBroken: false });
       return { place, record: undefined, other: undefined };
     }
   }

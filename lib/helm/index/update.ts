@@ -1,11 +1,12 @@
 import { concurrently, type Registries } from "../../oci/index.ts";
 import type { Store } from "../../store/index.ts";
 import { type Committed, commit, type IndexChanges } from "./commit.ts";
-import type { Conflict } from "./fold.ts";
+import { type Conflict, fileName } from "./fold.ts";
 import type { Head } from "./head.ts";
 import { inTurn, publish } from "./publish.ts";
-import { isClaim, type Place, readRecord, recordedTags } from "./record.ts";
+import { type Claim, isClaim, type Place, placeOf, readRecord, recordedTags } from "./record.ts";
 import { type RefreshedTag, refreshTag } from "./refresh.ts";
+import { Rounds } from "./rounds.ts";
 import { type Scope, type Split, scopesOf } from "./scope.ts";
 
 /** What a registry said of a repository: look at it again. */
@@ -83,11 +84,8 @@ export async function writeIndex(
   signal: AbortSignal,
 ): Promise<IndexUpdate> {
   const scopes = scopesOf(split, places);
-  const updates: { readonly head: Head; readonly committed: Committed }[] = [];
-  for (const scope of scopes) {
-    const committed = await commitInTurn(scope, places, store, signal);
-    updates.push({ committed, head: await publish(scope, committed.generation, committed.replaced, store, signal) });
-  }
+  const updates: Update[] = [];
+  for (const scope of scopes) updates.push(await writeScope(scope, places, store, signal));
   return {
     ...mergeChanges(
       split,
@@ -96,6 +94,49 @@ export async function writeIndex(
     head: updates[0]!.head,
     scopes,
   };
+}
+
+/** What one of those who were waiting is told. */
+interface Update {
+  readonly committed: Committed;
+  readonly head: Head;
+}
+
+/** Those who write in one process at the same time are one writer: a thousand pushes at once are some dozen commits. */
+const rounds = new WeakMap<Store, Rounds<readonly Place[], Update>>();
+
+function writeScope(scope: Scope, places: readonly Place[], store: Store, signal: AbortSignal): Promise<Update> {
+  let own = rounds.get(store);
+  if (own === undefined) {
+    own = new Rounds();
+    rounds.set(store, own);
+  }
+  const write = async (all: readonly (readonly Place[])[], stop: AbortSignal): Promise<readonly Update[]> => {
+    const committed = await commitInTurn(scope, all.flat(), store, stop);
+    const head = await publish(scope, committed.generation, committed.replaced, store, stop);
+    return shares(committed, all).map((share) => ({ committed: share, head }));
+  };
+  return own.ask(scope.root, places, write, signal);
+}
+
+/** What of a commit for several is each one's: a chart version that several moved is told by the first of them. */
+function shares(committed: Committed, all: readonly (readonly Place[])[]): readonly Committed[] {
+  const owner = new Map<string, number>();
+  for (const [index, places] of all.entries()) {
+    for (const place of places) if (!owner.has(placeOf(place))) owner.set(placeOf(place), index);
+  }
+  const ownerOf = (chart: Parameters<typeof fileName>[0]): number =>
+    Math.min(...[...committed.movers.get(fileName(chart))!].map((place) => owner.get(place) ?? 0));
+  return all.map((_, index) => {
+    const isOwn = (claim: Claim): boolean => ownerOf(claim.metadata) === index;
+    return {
+      ...committed,
+      added: committed.added.filter(isOwn),
+      changed: committed.changed.filter(isOwn),
+      removed: committed.removed.filter(isOwn),
+      conflicts: committed.conflicts.filter((conflict) => ownerOf(conflict) === index),
+    };
+  });
 }
 
 /** @see commit */

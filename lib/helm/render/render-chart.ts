@@ -40,7 +40,7 @@ export interface RenderRequest {
   readonly explore?: ExploreRequest;
   /** What was in the outputs of earlier renders of the chart. */
   readonly known?: Pick<KnownManifests, "of">;
-  /** What templates put out in earlier renders of the chart. */
+  /** What templates put out in earlier renders of the chart. Not together with `explore`, unless that considers nothing. */
   readonly outputs?: KnownOutputs | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -107,9 +107,7 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   const explorer = request.explore && new Explorer(request.explore, values, failures.tolerated);
   const { known = { of: manifestsOf } } = request;
   const templates = chartTemplates(root, values, release);
-  // an exploration has to see the branches
-  const remembered =
-    explorer === undefined ? request.outputs?.begin(templates, values, circumstancesOf(templates, request)) : undefined;
+  const remembered = request.outputs?.begin(templates, values, circumstancesOf(templates, request));
   const outputs = execute(chart, templates, request, explorer, remembered, failures);
   if (remembered?.end() === false) return renderChart(chart, { ...request, outputs: undefined });
   const manifests = outputs.flatMap(({ name, text }) => failures.collect(name, () => known.of(name, text)) ?? []);

@@ -55,6 +55,9 @@ const OPERATIONS_OF_ALL = 30_000_000;
 const OPERATIONS_OF_ONE = 10_000_000;
 const EXPLORED = { operations: 2_000_000, output: 32 * 1024 * 1024, depth: 100 } as const;
 
+/** Passes over statements that fail, and looks into no branches. */
+const onlyTolerant = { report() {}, consider: () => false } as const;
+
 /** One chart, rendered many times with different settings. What all renders cost together is bounded. */
 export class ChartTrials {
   readonly #chart: Chart;
@@ -129,10 +132,12 @@ export class ChartTrials {
       tolerant,
       budget,
       known: this.#known,
-      // what passes over failures puts out something else
-      outputs: tolerant ? this.#tolerantOutputs : this.#outputs,
       ...(onBranch === undefined
-        ? {}
+        ? {
+            // what passes over failures puts out something else
+            outputs: tolerant ? this.#tolerantOutputs : this.#outputs,
+            ...(tolerant ? { explore: onlyTolerant } : {}),
+          }
         : {
             explore: {
               report: onBranch,

@@ -106,6 +106,7 @@ test("CR-W4: helm reads an index whose charts have names and texts that are trou
         [
           claimOf({ name, version: "1.0.0", description: `of ${name}`, keywords: hostile, annotations }),
           claimOf({ name, version: "1.10", description: hostile.join(" ") }),
+          claimOf({ name, version: "no version", description: "left out by helm" }),
         ].map((claim, i) => ({ ...claim, tag: `t${i}` })),
       ).entries,
     ),

@@ -59,7 +59,7 @@ const withTarget = (change: (target: Target) => Partial<Target>): Registries => 
   },
 });
 
-test("CR-T1: three versions, one of them signed, are three entries in order", async () => {
+test("CR-T1, CR-W2: three versions, one of them signed, are three entries in order", async () => {
   await push("1.0.0", lantern("1.0.0"));
   await push("1.1.0", lantern("1.1.0"), { signed: true });
   await push("1.2.0", lantern("1.2.0"));
@@ -87,7 +87,7 @@ test("CR-T3: a version with + is tagged with _ and can be downloaded by its name
   assert.equal((await new IndexReader(store).findFile("lantern-1.2.0+b7.tgz"))?.tag, "1.2.0_b7");
 });
 
-test("CR-T4: a chart layer of helm 3.6 and older counts", async () => {
+test("CR-T4, CR-W1, CR-W2: a chart layer of helm 3.6 and older counts", async () => {
   await push("1.0.0", lantern("1.0.0"), { layerType: "application/tar+gzip" });
   await update("1.0.0");
   assert.deepEqual(await versions(), ["1.0.0"]);

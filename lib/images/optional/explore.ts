@@ -1,0 +1,286 @@
+import { StowageError } from "../../errors.ts";
+import { type ChartOnDisk, ChartTrials, type RenderOptions, settingText, type Trial } from "../../helm/index.ts";
+import { type DeclaredChart, findDeclared } from "../declared.ts";
+import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
+import { ChartLooks } from "./looks.ts";
+import { fewest, Proofs, type Settings } from "./proofs.ts";
+import { EVERY_SWITCH, Sightings } from "./sightings.ts";
+
+export interface ExploreOptions extends RenderOptions {
+  /** Find also what the values leave out. */
+  readonly optional?: boolean | undefined;
+}
+
+/**
+ * The images of a chart archive or directory, rendered on this thread.
+ *
+ * With `optional` also the images that the values leave out: *optional* with the smallest settings that bring them, proven by
+ * a strict render; *possible* where a branch names one and no settings were found that render it; *suspected* where only
+ * values and annotations do.
+ *
+ * A chart that does not render is tried with the Kubernetes version it asks for and with its `ci/*-values.yaml`. Otherwise
+ * it is unresolved, and what its other templates name is possible.
+ *
+ * @throws Refusal where the chart cannot be read
+ */
+export async function exploreChart(chart: ChartOnDisk, options: ExploreOptions): Promise<Findings> {
+  const { optional = false, ...rest } = options;
+  const trials = await ChartTrials.open(chart.path, rest);
+  if (trials.isLibrary) return { images: [], unresolved: [] };
+  const exploring = new Exploring(chart, trials, rest.tests ?? false);
+  return optional ? exploring.everything() : exploring.required();
+}
+
+/** What a chart needs as it is, or as near to that as it renders. */
+interface Basis {
+  readonly findings: Findings;
+  /** Settings without which it does not render. */
+  readonly settings: Settings;
+}
+
+const NOT_ALONE = "the chart renders with these switches, which it does not without further values";
+/** Sets of switches that replace something, in one chart. */
+const MAX_REPLACING = 3;
+/** Images that are searched for among switches which do not render together. */
+const MAX_SEARCHES = 4;
+/** Renders of such a search. */
+const MAX_TRIES = 16;
+const MAX_PROFILES = 6;
+
+class Exploring {
+  readonly #chart: ChartOnDisk;
+  readonly #trials: ChartTrials;
+  readonly #looks: ChartLooks;
+  readonly #sightings: Sightings;
+  #searches = 0;
+  /** The fewest switches that show an image where failures are passed over, and with which the chart does not render. */
+  readonly #refused = new Map<string, Settings>();
+  /** Proven so far: the fewest settings that bring each image, and where it is then. */
+  readonly #proven = new Map<string, { readonly settings: Settings; readonly findings: readonly Finding[] }>();
+
+  constructor(chart: ChartOnDisk, trials: ChartTrials, tests: boolean) {
+    this.#chart = chart;
+    this.#trials = trials;
+    this.#looks = new ChartLooks(chart, tests);
+    this.#sightings = new Sightings(trials, this.#looks);
+  }
+
+  required(): Findings {
+    return this.#basis(this.#trials.render()).findings;
+  }
+
+  everything(): Findings {
+    const basis = this.#basis(this.#sightings.explore([], [], false));
+    const required = new Set(imagesOf(basis.findings));
+    const unresolved: Unresolved[] = [];
+    try {
+      this.#prove(basis.settings, required);
+    } catch (error) {
+      if (!(error instanceof StowageError)) throw error;
+      unresolved.push(this.#unresolved(`not all of its switches were tried: ${error.message}`));
+    }
+    if (this.#trials.exhausted) {
+      unresolved.push(this.#unresolved("not all of its branches were explored: executing them takes too much"));
+    }
+    const rendered = uniteFindings([
+      basis.findings,
+      { images: [...this.#optional(basis.settings), ...this.#possible(required)], unresolved },
+    ]);
+    return uniteFindings([rendered, findDeclared(this.#declared(), rendered)]);
+  }
+
+  #basis(byDefault: Trial): Basis {
+    if (byDefault.refused === undefined) return { findings: this.#looks.findingsIn(byDefault), settings: [] };
+    const { kubeVersion, profiles } = this.#trials;
+    const version = kubeVersion === undefined ? [] : [kubeVersion];
+    const [forVersion] = this.#rendered([version]);
+    if (forVersion !== undefined) return forVersion;
+    const rendered = this.#rendered(profiles.slice(0, MAX_PROFILES).map((profile) => [...version, profile]));
+    if (rendered.length > 0) return basisOfProfiles(rendered);
+    return { findings: this.#whatRenders(byDefault.refused), settings: [] };
+  }
+
+  /** What those of the settings show that render. */
+  #rendered(attempts: readonly Settings[]): readonly Basis[] {
+    return attempts.flatMap((settings) => {
+      const trial = this.#trials.render(settings);
+      return trial.refused === undefined
+        ? [{ settings, findings: switchedOn(this.#looks.findingsIn(trial), settings) }]
+        : [];
+    });
+  }
+
+  /** Of a chart that cannot be rendered. */
+  #whatRenders(refused: string): Findings {
+    const trial = this.#trials.render([], { tolerant: true });
+    const { images } = this.#looks.findingsIn(trial);
+    const condition = `the chart renders, which it does not: ${refused}`;
+    return {
+      images: images.map((finding) => possible(finding, condition)),
+      unresolved: [this.#unresolved(`Cannot render chart: ${refused}`)],
+    };
+  }
+
+  /** Look for images with all switches on, then for the fewest settings that bring each one seen. */
+  #prove(basis: Settings, required: ReadonlySet<string>): void {
+    const proofs = new Proofs(this.#trials, this.#looks, basis);
+    for (const profile of this.#trials.profiles.slice(0, MAX_PROFILES)) proofs.outcome([profile]);
+    const { dormant, named, other } = this.#trials.switches;
+    if (dormant.length > 0)
+      this.#sightings.show(this.#looks.imagesIn(this.#sightings.explore(basis, dormant, true)), dormant);
+    const together = this.#show(named, required, proofs);
+    if (other.length > 0) this.#show([...together, ...other], required, proofs);
+    for (const image of this.#open(required)) this.#guess(image, proofs);
+    for (const [image, settings] of proofs.witnesses()) {
+      if (!required.has(image) && !this.#proven.has(image)) this.#keep(image, settings, proofs);
+    }
+  }
+
+  /** What neither is needed anyway nor proven yet. */
+  #open(required: ReadonlySet<string>): readonly string[] {
+    return this.#sightings.images.filter((image) => !required.has(image) && !this.#proven.has(image));
+  }
+
+  /**
+   * Look at the chart with switches on. Those that remove what is needed by default replace something: each of them alone,
+   * and all others without it, may bring what all together do not.
+   *
+   * @returns the switches that replace nothing
+   */
+  #show(switches: Settings, required: ReadonlySet<string>, proofs: Proofs): Settings {
+    let left = switches;
+    for (let round = 0; left.length > 0; round++) {
+      const seen = proofs.shown(left);
+      this.#sightings.show(seen, left);
+      const gone = [...required].find((image) => !seen.has(image));
+      if (gone === undefined || round === MAX_REPLACING) break;
+      const replacing = left[firstThat(left.length, (count) => !proofs.shown(left.slice(0, count + 1)).has(gone))]!;
+      proofs.outcome([replacing]);
+      left = left.filter((setting) => setting !== replacing);
+    }
+    return left;
+  }
+
+  /** Try what conditions say; else search among the switches with which the image was seen. */
+  #guess(image: string, proofs: Proofs): void {
+    const guesses = this.#sightings.guessesFor(image);
+    const settings = guesses.find((guess) => proofs.outcome(guess)?.has(image)) ?? this.#search(image, proofs);
+    if (settings !== undefined) this.#keep(image, settings, proofs);
+  }
+
+  #search(image: string, proofs: Proofs): Settings | undefined {
+    const switches = this.#sightings.shownWith(image);
+    if (switches === undefined) return undefined;
+    const areas = new Set(
+      this.#sightings.of(image).map(({ finding }) => finding.reasons[0]!.subchart.split("/", 1)[0]!),
+    );
+    const near = switches.filter((setting) => areas.has(areaOf(setting)));
+    const start = near.length > 0 && proofs.shown(near).has(image) ? near : switches;
+    if (proofs.outcome(start)?.has(image)) return start;
+    if (this.#searches++ >= MAX_SEARCHES) return undefined;
+    const few = fewest(start, (some) => proofs.shown(some).has(image), MAX_TRIES);
+    const related = start.filter((setting) => few.some((one) => areaOf(one) === areaOf(setting)));
+    const found = [few, related].find((some) => proofs.outcome(some)?.has(image));
+    if (found === undefined) this.#refused.set(image, few);
+    return found;
+  }
+
+  #keep(image: string, known: Settings, proofs: Proofs): void {
+    const settings = fewest(known, (some) => proofs.outcome(some)?.has(image) === true);
+    this.#proven.set(image, { settings, findings: proofs.outcome(settings)!.get(image)! });
+  }
+
+  *#optional(basis: Settings): Generator<Finding> {
+    for (const { settings, findings } of this.#proven.values()) {
+      yield* switchedOn({ images: findings, unresolved: [] }, [...basis, ...settings]).images.map(
+        (finding): Finding => ({ ...finding, status: "optional" }),
+      );
+    }
+  }
+
+  *#possible(required: ReadonlySet<string>): Generator<Finding> {
+    for (const image of this.#sightings.images) {
+      if (required.has(image) || this.#proven.has(image)) continue;
+      for (const { finding, condition, certain } of this.#sightings.of(image)) {
+        const refused = condition === EVERY_SWITCH ? this.#refused.get(image) : undefined;
+        if (!certain) continue;
+        if (refused === undefined) yield possible(finding, condition);
+        else yield* switchedOn({ images: [possible(finding, NOT_ALONE)], unresolved: [] }, refused).images;
+      }
+    }
+  }
+
+  #declared(): readonly DeclaredChart[] {
+    const { name: chart, version } = this.#chart;
+    return this.#trials.definitions.map(({ subchart, files }) => {
+      const text = (file: string): string | undefined =>
+        files.has(file) ? decoder.decode(files.get(file)) : undefined;
+      return {
+        chart,
+        version,
+        subchart,
+        chartYaml: text("Chart.yaml") ?? "",
+        ...optionally("valuesYaml", text("values.yaml")),
+        ...optionally("imagesLock", text("Images.lock")),
+      };
+    });
+  }
+
+  #unresolved(reason: string): Unresolved {
+    return { chart: `${this.#chart.name}-${this.#chart.version}`, reason };
+  }
+}
+
+const decoder = new TextDecoder();
+
+const optionally = <K extends string>(key: K, value: string | undefined): { readonly [key in K]?: string } =>
+  (value === undefined ? {} : { [key]: value }) as { readonly [key in K]?: string };
+
+/** The first index for which something holds that holds for the last one, and for all behind the first for which it does. */
+function firstThat(length: number, holds: (index: number) => boolean): number {
+  let [low, high] = [0, length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** What a setting is about: the first key of its path. */
+const areaOf = ({ text }: Settings[number]): string => text.split(/[.=]/, 1)[0]!;
+
+const imagesOf = ({ images }: Findings): readonly string[] =>
+  images.filter(({ status }) => status === "required").map(({ image }) => image);
+
+const possible = (finding: Finding, condition: string): Finding => ({
+  ...finding,
+  status: "possible",
+  reasons: finding.reasons.map((reason) => ({ ...reason, condition })),
+});
+
+/** The findings with the settings they were made with. */
+function switchedOn(findings: Findings, settings: Settings): Findings {
+  const switches = settings.map(settingText);
+  return {
+    images: findings.images.map((finding) => ({
+      ...finding,
+      reasons: finding.reasons.map((reason) => ({ ...reason, switches })),
+    })),
+    unresolved: findings.unresolved,
+  };
+}
+
+/** What every profile needs is required, what only some do is optional. */
+function basisOfProfiles(profiles: readonly Basis[]): Basis {
+  const [first, ...others] = profiles.map(({ findings }) => new Set(imagesOf(findings)));
+  const common = others.reduce((images, each) => images.intersection(each), first!);
+  const graded = profiles.map(({ findings: { images, unresolved } }) => ({
+    images: images.map(
+      (finding): Finding =>
+        finding.status === "required" && !common.has(finding.image) ? { ...finding, status: "optional" } : finding,
+    ),
+    unresolved,
+  }));
+  return { findings: uniteFindings(graded), settings: profiles[0]!.settings };
+}

@@ -1,0 +1,104 @@
+import { RejectedError } from "../../errors.ts";
+import { type ChartTrials, type Setting, settingText } from "../../helm/index.ts";
+import type { ChartLooks, Seen } from "./looks.ts";
+
+export type Settings = readonly Setting[];
+
+/** Renders of one chart. More are not worth their time. */
+const MAX_RENDERS = 400;
+
+/** What strict renders of a chart prove. The same settings are rendered once. */
+export class Proofs {
+  readonly #trials: ChartTrials;
+  readonly #looks: ChartLooks;
+  readonly #base: Settings;
+  readonly #outcomes = new Map<string, { readonly settings: Settings; readonly seen: Seen | undefined }>();
+
+  readonly #shown = new Map<string, Seen>();
+
+  /** @param base settings without which the chart does not render */
+  constructor(trials: ChartTrials, looks: ChartLooks, base: Settings) {
+    this.#trials = trials;
+    this.#looks = looks;
+    this.#base = base;
+  }
+
+  /**
+   * The images that come with settings; undefined where helm would refuse the chart with them.
+   *
+   * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when all renders together cost too much
+   */
+  outcome(settings: Settings): Seen | undefined {
+    const key = keyOf(settings);
+    const known = this.#outcomes.get(key);
+    if (known !== undefined) return known.seen;
+    this.#count();
+    const trial = this.#trials.render([...this.#base, ...settings]);
+    const seen = trial.refused === undefined ? this.#looks.imagesIn(trial) : undefined;
+    this.#outcomes.set(key, { settings, seen });
+    return seen;
+  }
+
+  /** For each image that some render so far showed, the fewest settings with which one did. */
+  witnesses(): ReadonlyMap<string, Settings> {
+    const fewest = new Map<string, Settings>();
+    for (const { settings, seen } of this.#outcomes.values()) {
+      for (const image of seen?.keys() ?? []) {
+        const known = fewest.get(image);
+        if (known === undefined || known.length > settings.length) fewest.set(image, settings);
+      }
+    }
+    return fewest;
+  }
+
+  /** The images that come with settings where failures are passed over. It proves nothing. */
+  shown(settings: Settings): Seen {
+    const key = keyOf(settings);
+    let seen = this.#shown.get(key);
+    if (seen === undefined) {
+      this.#count();
+      seen = this.#looks.imagesIn(this.#trials.render([...this.#base, ...settings], { tolerant: true }));
+      this.#shown.set(key, seen);
+    }
+    return seen;
+  }
+
+  #count(): void {
+    if (this.#outcomes.size + this.#shown.size < MAX_RENDERS) return;
+    throw new RejectedError(
+      "TEMPLATE_TOO_EXPENSIVE",
+      `Cannot try all switches: it takes more than ${MAX_RENDERS} renders`,
+    );
+  }
+}
+
+/**
+ * As few of the settings as still are enough: none of them can be left out (ddmin of Zeller and Hildebrandt, 2002).
+ *
+ * @param tries how often may be asked; then it is what is known so far
+ */
+export function fewest(
+  settings: Settings,
+  enough: (settings: Settings) => boolean,
+  tries = Number.POSITIVE_INFINITY,
+): Settings {
+  let needed = settings;
+  let left = tries;
+  const isEnough = (some: Settings): boolean => left-- > 0 && enough(some);
+  for (let parts = 2; needed.length > 1 && left > 0; ) {
+    const size = Math.ceil(needed.length / parts);
+    const pieces = Array.from({ length: Math.ceil(needed.length / size) }, (_, i) =>
+      needed.slice(i * size, (i + 1) * size),
+    );
+    const alone = pieces.find(isEnough);
+    const rest = alone ?? pieces.map((piece) => needed.filter((setting) => !piece.includes(setting))).find(isEnough);
+    if (rest !== undefined) {
+      needed = rest;
+      parts = rest === alone ? 2 : Math.max(parts - 1, 2);
+    } else if (size === 1) break;
+    else parts = Math.min(parts * 2, needed.length);
+  }
+  return needed;
+}
+
+export const keyOf = (settings: Settings): string => [...new Set(settings.map(settingText))].sort().join("\0");

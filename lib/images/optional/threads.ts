@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { ChartOnDisk, InProcess, WorkerPool } from "../../helm/index.ts";
+import { type Answer, answer, type Question } from "./answer.ts";
+import type { ExploreOptions } from "./explore.ts";
+
+/**
+ * Find the images of a chart on a thread of its own, so that several cores are used and none can be held for ever. Rendered
+ * manifests never leave the thread: only findings do.
+ *
+ * @throws RejectedError CHART_UNRENDERABLE when it takes too long, or too much memory; the reason of an abort
+ */
+export async function findOnThread(
+  chart: ChartOnDisk,
+  { signal, ...options }: ExploreOptions,
+  settings: InProcess,
+): Promise<Answer> {
+  const question: Question = { chart: { path: chart.path, name: chart.name, version: chart.version }, options };
+  const pool = await poolOf(settings);
+  return pool === undefined ? answer(question) : ((await pool.run(question, signal)) as Answer);
+}
+
+const pools = new WeakMap<InProcess, Promise<WorkerPool | undefined>>();
+
+function poolOf(settings: InProcess): Promise<WorkerPool | undefined> {
+  const pool = pools.get(settings) ?? openPool(settings);
+  pools.set(settings, pool);
+  return pool;
+}
+
+async function openPool(settings: InProcess): Promise<WorkerPool | undefined> {
+  const { openChartThreads } = await import("../../helm/index.ts");
+  return openChartThreads(workerFile(), settings);
+}
+
+/** The worker is a file of its own, beside this one as source, and beside the file this is built into. */
+const workerFile = (): string | undefined =>
+  ["worker.ts", "images-worker.cjs"].map((name) => join(import.meta.dirname, name)).find((file) => existsSync(file));
