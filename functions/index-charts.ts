@@ -1,4 +1,4 @@
-import { Announcement, openCoverage, reconcile, refreshRecords, toData, writeIndex } from "../lib/helm/index.ts";
+import { followHint, openCoverage, type ReconcileOptions, reconcile } from "../lib/helm/index.ts";
 import { defineFunction } from "../lib/runtime/index.ts";
 
 /**
@@ -11,34 +11,31 @@ export default defineFunction({
   on: ["dev.stowage.artifact.pushed.v1", "dev.stowage.artifact.deleted.v1", "dev.knative.sources.ping"],
   emits: ["dev.stowage.index.updated.v1"],
   needs: ["config", "store", "registries"],
+  // pushes that come while an index is written are written together
+  concurrency: 24,
 
   async run(event, { config, store, registries, reply, log, signal }) {
     const { split, maxBytes } = config.index;
-    const coverage = openCoverage(config.index);
-    const by = event.id;
-    const onProblem = (problem: object) => log.warn(problem, "left out of the index, or as it was");
-    const onConflict = (conflict: object) => log.warn(conflict, "two repositories claim one chart version");
-
-    const update = async () => {
-      if (event.type === "dev.knative.sources.ping") {
-        return reconcile({ by, coverage, split, store, registries, onProblem, onConflict, signal });
-      }
-      if (!coverage.covers(event.data)) return undefined;
-      const tags = await refreshRecords(event.data, by, store, registries, signal);
-      for (const { place, broken } of tags) if (broken !== undefined) onProblem({ ...place, reason: broken });
-      const records = tags.map(({ record }) => record).filter((record) => record !== undefined);
-      if (records.length === 0) return undefined;
-      const written = await writeIndex(records, split, store, signal);
-      for (const conflict of written.conflicts) onConflict(conflict);
-      const { size } = written.head.texts["index.yaml"];
-      if (size > maxBytes)
+    const options: ReconcileOptions = {
+      by: event.id,
+      coverage: openCoverage(config.index),
+      split,
+      store,
+      registries,
+      onProblem: ({ isBroken, ...problem }) => {
+        if (isBroken) log.warn(problem, "left a broken chart out of the index");
+        else log.warn(problem, "kept what the index has: the registry does not tell");
+      },
+      onConflict: (conflict) => log.warn(conflict, "two repositories have one chart version: the first counts"),
+      onIndex: ({ texts }) => {
+        const { size } = texts["index.yaml"];
+        if (size <= maxBytes) return;
         log.warn({ size, maxBytes }, "the index is larger than its readers take: split it by project");
-      const announcement = new Announcement(split);
-      announcement.add(written);
-      await announcement.addBrought(records, by, store, signal);
-      return toData(announcement.toTold(), written.head);
+      },
+      signal,
     };
-    const changes = await update();
+    const isReconcile = event.type === "dev.knative.sources.ping";
+    const changes = isReconcile ? await reconcile(options) : await followHint(event.data, options);
     if (changes !== undefined) return reply("dev.stowage.index.updated.v1", "index.yaml", changes);
   },
 });

@@ -8,6 +8,7 @@ export { textKey } from "./index/assemble.ts";
 export { buildIndex } from "./index/build.ts";
 export { type Coverage, type CoverageSettings, openCoverage } from "./index/coverage.ts";
 export { type ChartFile, compareVersions, fileName, type IndexEntry } from "./index/fold.ts";
+export { followHint } from "./index/follow-hint.ts";
 export type { Head } from "./index/head.ts";
 export { IndexReader } from "./index/read.ts";
 export { type Problem, type ReconcileOptions, reconcile } from "./index/reconcile.ts";

@@ -38,6 +38,8 @@ export interface EventFunction<
   readonly on: readonly On[];
   readonly emits: readonly Emits[];
   readonly needs: readonly Needs[];
+  /** Runs that one process has at once at least: for those that mostly wait, or do together what is asked of them together. */
+  readonly concurrency?: number;
   run(event: Event<On>, context: EventContext<Emits> & Asked<Needs>): Promise<Event<Emits> | void>;
 }
 

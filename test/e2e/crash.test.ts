@@ -1,72 +1,71 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { copy, openBuilt, openRegistries } from "../../lib/oci/index.ts";
 import { openStore } from "../../lib/store/index.ts";
+import { startFaultProxy } from "../fakes/fault-proxy.ts";
+import { chartArchive } from "../fixtures/chart-archive.ts";
 import { chartArtifact } from "../fixtures/chart-artifact.ts";
-import { podOf, writeChart } from "../fixtures/chart-directory.ts";
-import { ensureHelm, openHelm } from "../real/helm.ts";
+import { podOf } from "../fixtures/chart-directory.ts";
+import { startDockerRegistry } from "../real/docker-registry.ts";
+import { requiring } from "../real/programs.ts";
 import { runStowage } from "./stowage.ts";
 
 const work = await mkdtemp(join(tmpdir(), "stowage-crash-"));
 after(() => rm(work, { recursive: true, force: true }));
 
-/** A helm that says it was started, then waits for a file before it works. */
-async function waitingHelm(): Promise<{ readonly binary: string; readonly started: string; readonly go: string }> {
-  const [binary, started, go] = [join(work, "helm.sh"), join(work, "started"), join(work, "go")];
-  const real = await ensureHelm();
-  const script = `#!/bin/sh
-if [ "$1" = template ]; then
-  : > ${started}
-  while [ ! -e ${go} ]; do sleep 0.05; done
-fi
-exec ${real} "$@"
-`;
-  await writeFile(binary, script, { mode: 0o755 });
-  return { binary, started, go };
-}
+test(
+  "kill -9 between acceptance and completion: after a restart the work completes, once",
+  requiring("docker-registry"),
+  async () => {
+    const data = join(work, "data");
+    const archive = await chartArchive("web", "0.1.0", { "templates/pod.yaml": podOf("nginx:1.27") });
+    await using docker = await startDockerRegistry();
+    await using proxy = await startFaultProxy({ registry: docker.host });
+    const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "test" });
+    const chart = openBuilt({ "0.1.0": chartArtifact({ name: "web", version: "0.1.0" }, { archive }) });
+    await copy(chart, "0.1.0", registries.repository(docker.host, "charts/web"));
 
-test("kill -9 between acceptance and completion: after a restart the work completes, once", async () => {
-  const { binary, started, go } = await waitingHelm();
-  const data = join(work, "data");
-  const directory = await writeChart(
-    work,
-    { name: "web", version: "0.1.0" },
-    { "templates/pod.yaml": podOf("nginx:1.27") },
-  );
-  await using helm = await openHelm();
-  await helm.run("package", directory, "--destination", work);
-  const archive = await readFile(join(work, "web-0.1.0.tgz"));
+    // the function has begun, and its registry does not answer
+    proxy.inject({ faults: [{ kind: "stall" }] });
+    const first = await runStowage({ data });
+    const { status } = await fetch(first.ready.url, {
+      method: "POST",
+      headers: { "content-type": "application/cloudevents+json" },
+      body: JSON.stringify({
+        specversion: "1.0",
+        id: "push",
+        source: "/test",
+        type: "dev.stowage.artifact.pushed.v1",
+        data: { registry: proxy.host, repository: "charts/web", tag: "0.1.0", artifactKind: "chart" },
+      }),
+    });
+    assert.equal(status, 202);
+    while (proxy.passages.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    const ended = once(first.child, "exit");
+    first.child.kill("SIGKILL");
+    await ended;
+    assert.deepEqual(first.runs, []);
 
-  // what a killed process leaves in its temporary directory is ours to remove
-  const first = await runStowage({ data, env: { HELM_BIN: binary, TMPDIR: work } });
-  const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "test" });
-  const chart = openBuilt({ "0.1.0": chartArtifact({ name: "web", version: "0.1.0" }, { archive }) });
-  await copy(chart, "0.1.0", registries.repository(first.ready.registry, "charts/web"));
-  while (!(await exists(started))) await new Promise((resolve) => setTimeout(resolve, 10));
-  const ended = once(first.child, "exit");
-  first.child.kill("SIGKILL");
-  await ended;
-  await writeFile(go, "");
-  assert.deepEqual(
-    first.runs.map(({ function: name }) => name),
-    ["index-charts"],
-  );
-
-  await using second = await runStowage({ data, env: { HELM_BIN: binary } });
-  await second.ran(({ function: name }) => name === "list-images");
-  assert.deepEqual(
-    second.runs.map(({ function: name, status }) => [name, status]),
-    [["list-images", 204]],
-  );
-  const store = await openStore(`file:${join(data, "store")}`);
-  assert.equal((await Array.fromAsync(store.list("images/"))).length, 1);
-  const index = await (await fetch(`${second.ready.charts}index.yaml`)).text();
-  assert.equal(index.match(/name: "web"/g)?.length, 1);
-});
+    proxy.heal();
+    await using second = await runStowage({ data });
+    await second.ran(({ function: name }) => name === "list-images");
+    assert.deepEqual(
+      second.runs.map(({ function: name, status }) => [name, status]),
+      [
+        ["index-charts", 200],
+        ["list-images", 204],
+      ],
+    );
+    const store = await openStore(`file:${join(data, "store")}`);
+    assert.equal((await Array.fromAsync(store.list("images/"))).length, 1);
+    const index = await (await fetch(`${second.ready.charts}index.yaml`)).text();
+    assert.equal(index.match(/name: "web"/g)?.length, 1);
+  },
+);
 
 test("a second process on the same directory is refused while the first runs", async () => {
   const data = join(work, "shared");
@@ -81,9 +80,3 @@ test("SIGTERM ends stowage up with status 0", async () => {
   assert.deepEqual(await ended, [0, null]);
   await stowage[Symbol.asyncDispose]();
 });
-
-const exists = (path: string): Promise<boolean> =>
-  readFile(path).then(
-    () => true,
-    () => false,
-  );

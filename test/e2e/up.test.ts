@@ -22,7 +22,7 @@ test("the ready line says where everything is, and everything is there", async (
   assert.equal((await fetch(`${charts}index.yaml`)).status, 200);
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
   assert.equal((await fetch(`${url}/nothing`)).status, 404);
-  assert.equal((await fetch(broker)).status, 405);
+  assert.equal((await fetch(broker, { method: "PUT" })).status, 405);
 });
 
 test("a port that is taken is status 1, naming it", async () => {
@@ -66,6 +66,12 @@ spec:
     trigger.replace("cesql: \"type LIKE 'a%'\"", "exact: { type: x }").replace("bury", "nobody"),
   );
   assert.match((await stowage(args("odd"), { triggers })).stderr, /no function "nobody"/);
+});
+
+test("CR-T34: another storage than a registry is status 1, with what there is", async () => {
+  const { status, stderr } = await stowage([...args("storage"), "--storage=local"]);
+  assert.equal(status, 1);
+  assert.match(stderr, /^stowage up: Cannot use storage "local": there is only "registry"/);
 });
 
 test("an address beyond loopback is warned of", async () => {

@@ -88,6 +88,17 @@ test("CR-W5: an index that grows larger than its readers take is warned of; spli
   assert.ok(isWarned());
 });
 
+test("CR-W5: an index that is too large is warned of by each check, also where nothing changed", async () => {
+  await push("wide/lantern", "1.0.0", { description: "x".repeat(2000) });
+  const harness = open({ include: [`${HOST}/wide/*`], maxBytes: 2000 });
+  for (const status of [200, 204]) {
+    const before = harness.log.lines.length;
+    assert.equal((await harness.run(indexCharts, "dev.knative.sources.ping", { task: "index-charts" })).status, status);
+    const said = harness.log.lines.slice(before).map(({ message }) => message);
+    assert.ok(said.some((message) => message.includes("split it by project")));
+  }
+});
+
 test("CR-T14: while a Harbor answers 500 to its listing the check is tried again, and the index stays", async () => {
   await using harbor = await startFakeHarbor();
   const harness = new Harness({ index: { registries: [HOST] } }, { [HOST]: harbor.url });

@@ -47,7 +47,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     http: { addr: "127.0.0.1:0", secret: "test" },
     ...(options.htpasswd && { auth: { htpasswd: { realm: "test", path: join(work, "htpasswd") } } }),
     ...(options.notify && {
+      // as docs/webhooks.md says
       notifications: {
+        events: { includereferences: true },
         endpoints: [
           {
             name: "stowage",
@@ -56,6 +58,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
             timeout: "2s",
             threshold: 5,
             backoff: "100ms",
+            ignore: { mediatypes: ["application/octet-stream"], actions: ["pull", "mount"] },
           },
         ],
       },

@@ -46,6 +46,8 @@ export interface ReconcileOptions {
   readonly registries: Registries;
   readonly onProblem: (problem: Problem) => void;
   readonly onConflict: (conflict: Committed["conflicts"][number]) => void;
+  /** Told of the index as it is in the end, whether it has changed or not. */
+  readonly onIndex?: (head: Head) => void;
   readonly signal: AbortSignal;
 }
 
@@ -120,7 +122,9 @@ class Reconcile {
 
   async #tell({ told }: Progress, repositories: readonly RepositoryPlace[]) {
     const head = await this.#publish(repositories);
-    return head && toData(told, head);
+    if (head === undefined) return undefined;
+    this.#options.onIndex?.(head);
+    return toData(told, head);
   }
 
   /** All that are there, and all that are in the index, in the order of their names. */

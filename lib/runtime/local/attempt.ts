@@ -30,6 +30,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Every run that is not over, for whoever has to end them all. */
   readonly running: Set<AbortController>;
+  /** Told of the function before it runs: what it says of itself is not known before it is loaded. */
+  readonly onLoaded: (fn: AnyFunction) => void;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function attempt(
   { kind, name }: Subscriber,
   event: WireEvent,
   timeout: number | undefined,
-  { functions, deps, clock, running }: Surroundings,
+  { functions, deps, clock, running, onLoaded }: Surroundings,
 ): Promise<Outcome> {
   const limit = timeout ?? (kind === "Service" ? SERVICE_TIMEOUT : undefined);
   // no AbortSignal.any with a signal of the host: Node keeps such a composite as long as the host lives
@@ -51,6 +53,7 @@ export async function attempt(
   const done = new AbortController();
   try {
     const { default: fn } = await functions[name]!();
+    onLoaded(fn);
     return await Promise.race([invoke(fn, event, deps, run.signal), abandoned(run.signal, clock, done.signal)]);
   } catch (error) {
     // invoke never throws: the function's module could not be loaded

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RejectedError } from "../../errors.ts";
 import { fromStructured, toStructured, type WireEvent } from "../../events/index.ts";
-import { backoff, redelivers } from "../delivery.ts";
+import { backoff, redelivers, type Subscriber } from "../delivery.ts";
+import type { AnyFunction } from "../function.ts";
 import { type Deps, type Outcome, toOutcome } from "../invoke.ts";
 import { attempt, type Clock, deadLetter, type FunctionTable } from "./attempt.ts";
 import { passes } from "./filters.ts";
@@ -14,7 +15,7 @@ export interface BrokerOptions {
   readonly deps: Deps;
   readonly journal: Journal;
   readonly clock?: Clock;
-  /** Runs of one function at a time; one for a function that a JobSink runs. Default: 4. */
+  /** Runs at a time of a function that says nothing else; one of a function that a JobSink runs. Default: 4. */
   readonly concurrency?: number;
 }
 
@@ -25,7 +26,7 @@ const LONGEST_SLEEP = 24 * 3600 * 1000;
 
 /** The deliveries to one function. */
 interface Lane {
-  readonly limit: number;
+  limit: number;
   readonly running: Set<string>;
   /** What it sleeps for. */
   wake?: { readonly due: number; readonly stop: AbortController } | undefined;
@@ -201,7 +202,8 @@ export class LocalBroker {
     try {
       const { event, hops } = journal.read(delivery.event);
       const letter = delivery.burying ? deadLetter(event, trigger.subscriber.name, delivery.burying) : event;
-      const around = { functions, deps, clock, running: this.#running };
+      const onLoaded = (fn: AnyFunction): void => this.#widen(subscriber, fn);
+      const around = { functions, deps, clock, running: this.#running, onLoaded };
       const outcome = await attempt(subscriber, letter, trigger.delivery.timeout, around);
       if (outcome.failure && this.#end.signal.aborted) return;
       await this.#settle(delivery, trigger, event, hops, outcome);
@@ -210,6 +212,14 @@ export class LocalBroker {
       deps.log.error({ trigger: trigger.name, err: error }, "Cannot settle a delivery");
       await clock.sleep(1000, this.#end.signal).catch(() => {});
     }
+  }
+
+  /** Let a function run as often at once as it asks for. A Job is alone all the same. */
+  #widen({ kind, name }: Subscriber, fn: AnyFunction): void {
+    const lane = this.#lanes.get(name)!;
+    if (kind !== "Service" || fn.kind !== "event" || lane.limit >= (fn.concurrency ?? 0)) return;
+    lane.limit = fn.concurrency!;
+    this.#pump(name);
   }
 
   async #settle(

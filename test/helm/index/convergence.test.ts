@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RejectedError } from "../../../lib/errors.ts";
-import { Announcement, IndexReader, refreshRecords, type Split, toData, writeIndex } from "../../../lib/helm/index.ts";
+import {
+  followHint,
+  IndexReader,
+  openCoverage,
+  refreshRecords,
+  type Split,
+  writeIndex,
+} from "../../../lib/helm/index.ts";
 import { copy, digestOf, openBuilt, type Registries, type Target } from "../../../lib/oci/index.ts";
 import { openMemory } from "../../../lib/oci/memory.ts";
 import { openStore, type Store } from "../../../lib/store/index.ts";
@@ -64,14 +71,9 @@ async function handle(
   registries: Registries,
   split: Split = "whole",
 ) {
-  const tags = await refreshRecords({ registry: HOST, repository, tag }, by, store, registries, signal);
-  const records = tags.map(({ record }) => record).filter((record) => record !== undefined);
-  if (records.length === 0) return undefined;
-  const written = await writeIndex(records, split, store, signal);
-  const announcement = new Announcement(split);
-  announcement.add(written);
-  await announcement.addBrought(records, by, store, signal);
-  return toData(announcement.toTold(), written.head);
+  const hint = { registry: HOST, repository, tag };
+  const coverage = openCoverage({ registries: [], repositories: [], include: [], exclude: [] });
+  return followHint(hint, { by, coverage, split, store, registries, onProblem() {}, onConflict() {}, signal });
 }
 
 /** The index that one writer makes of the registry as it is, from nothing. */

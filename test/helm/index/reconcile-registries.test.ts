@@ -52,7 +52,7 @@ const sites: readonly {
 ];
 
 for (const { name, needs = [], coverage, start } of sites) {
-  test(`a reconcile repairs lost pushes and lost deletes of ${name}`, requiring(...needs), async () => {
+  test(`CR-T6, CR-T7: a reconcile repairs lost pushes, moves and deletes of ${name}`, requiring(...needs), async () => {
     await using site = await start();
     const store = await openStore("memory:");
     const registries = openRegistries({
@@ -60,10 +60,10 @@ for (const { name, needs = [], coverage, start } of sites) {
       credentialFiles: [],
       userAgent: "stowage-test",
     });
-    const chart = (repository: string, version: string) =>
-      chartArtifact({ name: repository.split("/")[1]!, version }, { archive: Buffer.from(`${repository} ${version}`) });
-    const push = async (repository: string, version: string): Promise<void> => {
-      const built = openBuilt({ [version]: chart(repository, version) });
+    const chart = (repository: string, version: string, content = "first") =>
+      chartArtifact({ name: repository.split("/")[1]!, version }, { archive: Buffer.from(`${version} ${content}`) });
+    const push = async (repository: string, version: string, content?: string): Promise<void> => {
+      const built = openBuilt({ [version]: chart(repository, version, content) });
       await copy(built, version, registries.repository(HOST, repository));
       site.onPush?.(repository);
     };
@@ -89,6 +89,7 @@ for (const { name, needs = [], coverage, start } of sites) {
     assert.equal((await run("1"))?.counts.added, 3);
 
     await push("a/lantern", "1.2.0");
+    await push("a/lantern", "1.1.0", "second");
     await push("c/candle", "1.0.0");
     for (const [repository, version] of [
       ["a/lantern", "1.0.0"],
@@ -97,7 +98,7 @@ for (const { name, needs = [], coverage, start } of sites) {
       await registries.repository(HOST, repository).remove(chart(repository, version).descriptor.digest);
     }
     const second = await run("2");
-    assert.deepEqual(second?.counts, { added: 2, changed: 0, removed: 2 });
+    assert.deepEqual(second?.counts, { added: 2, changed: 1, removed: 2 });
     assert.deepEqual(await versions(), ["candle-1.0.0", "lantern-1.2.0", "lantern-1.1.0"]);
     assert.equal(await run("3"), undefined);
     assert.deepEqual(problems, []);

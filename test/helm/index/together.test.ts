@@ -44,14 +44,16 @@ async function open() {
 test("what is pushed while an index is written is written together, and each is told what it brought itself", async () => {
   const { store, push, write, placeOf } = await open();
   const tags = Array.from({ length: 100 }, (_, i) => ["a/lantern", `1.${i}.0`] as const);
+  await push("z/lantern", "9.0.0");
+  await write(["z/lantern", "9.0.0"]);
   for (const tag of tags) await push(...tag);
   const updates = await write(...tags);
-  assert.deepEqual([...new Set(updates.map(({ head }) => head.number))], [1, 2]);
+  assert.deepEqual([...new Set(updates.map(({ head }) => head.number))], [2, 3]);
   assert.deepEqual(
     updates.map(({ added }) => placeOf(added)),
     tags.map(([repository, tag]) => [`${repository}:${tag}`]),
   );
-  assert.equal((await readIndex(store)).entries["lantern"]?.length, tags.length);
+  assert.equal((await readIndex(store)).entries["lantern"]?.length, tags.length + 1);
 });
 
 test("a chart version that several move at once is told by one of them; a conflict by one who is part of it", async () => {

@@ -107,7 +107,7 @@ test("a registry token is sent as it is", async () => {
   );
 });
 
-test("one token is fetched for each set of scopes, however many ask at once", async () => {
+test("CR-T26, CR-W7: one token is fetched for each set of scopes, however many ask at once", async () => {
   await using fake = await startFakeRegistry({ auth: "bearer", users });
   const { authorizer, challenge } = openAuthorizer(fake, { username: "user", password: "sec:ret" });
   const ask = () => authorizer.challenged(challenge, pull("a"), undefined);

@@ -27,13 +27,13 @@ async function found(auths: Readonly<Record<string, unknown>>, host: string, rep
   return (await openCredentials([await fileOf({ auths })]).find(host, repository))?.username;
 }
 
-test("a file with only auth gives user and password", async () => {
+test("CR-T33: a file with only auth gives user and password", async () => {
   const credentials = openCredentials([await fileOf({ auths: { "reg.example": auth("user", "secret") } })]);
   const { username, password } = (await credentials.find("reg.example"))!;
   assert.deepEqual({ username, password }, { username: "user", password: "secret" });
 });
 
-test("a key may be a host, a host with a port, or an address with v1 or v2", async () => {
+test("CR-T33, CR-W7: a key may be a host, a host with a port, or an address with v1 or v2", async () => {
   for (const key of ["reg.example", "https://reg.example", "https://reg.example/v1/", "http://reg.example/v2/"]) {
     assert.equal(await found({ [key]: auth("user", "x") }, "reg.example"), "user", key);
   }
@@ -42,7 +42,7 @@ test("a key may be a host, a host with a port, or an address with v1 or v2", asy
   assert.equal(await found({ "reg.example:5000": auth("user", "x") }, "reg.example"), undefined);
 });
 
-test("the longest path wins, by whole parts of a name", async () => {
+test("CR-W7: the longest path wins, by whole parts of a name", async () => {
   const auths = {
     "reg.example": auth("all", "x"),
     "reg.example/team/app": auth("app", "x"),
@@ -84,7 +84,7 @@ test("auth wins over username and password, which serve without it", async () =>
   assert.equal(await found({ "reg.example": fields }, "reg.example"), "other");
 });
 
-test("auth is split at the first colon, padded or not, without the NULs docker pads with", () => {
+test("CR-W7: auth is split at the first colon, padded or not, without the NULs docker pads with", () => {
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", minLength: 1 }).filter((name) => !name.includes(":")),

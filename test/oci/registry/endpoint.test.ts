@@ -64,7 +64,7 @@ test("an endpoint that is more than scheme, address and port is refused without 
   }
 });
 
-test("auto takes http where https is not spoken, and asks only once", async () => {
+test("CR-W6: auto takes http where https is not spoken, and asks only once", async () => {
   await using fake = await startFakeRegistry();
   const settings = { host: foreign(fake.host), scheme: "auto" } as const;
   const endpoint = endpointOf(settings, http);
@@ -86,7 +86,7 @@ test("auto does not take a web page for a registry", async () => {
   );
 });
 
-test("where neither answers, the error names both attempts, and the next request asks again", async () => {
+test("CR-T32: where neither scheme answers, the error names both attempts, and the next request asks again", async () => {
   const fake = await startFakeRegistry();
   await fake[Symbol.asyncDispose]();
   const endpoint = endpointOf({ host: fake.host, scheme: "auto" }, http);
@@ -98,7 +98,7 @@ test("where neither answers, the error names both attempts, and the next request
   }
 });
 
-test("credentials are not sent over http that was found by trying", async () => {
+test("CR-T31: credentials are not sent over http that was found by trying", async () => {
   await using fake = await startFakeRegistry({ auth: "basic", users: { user: "secret" } });
   const host = foreign(fake.host);
   await using opened = await openForTest({ [host]: auth("user", "secret") }, [{ host, scheme: "auto" }]);
@@ -124,16 +124,20 @@ test("without settings, nothing at all is sent to another host over http", async
   assert.deepEqual(fake.requests, []);
 });
 
-test("a certificate nobody vouches for is never a reason to go on over http", requiring("openssl"), async () => {
-  await using fake = await startFakeRegistry({ tls: await makeCertificate() });
-  await assert.rejects(find({ host: fake.host, scheme: "auto" }), {
-    code: "REGISTRY_UNAVAILABLE",
-    message: /self-signed certificate.*; http: not tried/,
-  });
-  await using opened = await openForTest({}, [{ host: fake.host, scheme: "https" }]);
-  await assert.rejects(opened.registries.repository(fake.host, "a").resolve("v1"), { code: "REGISTRY_UNAVAILABLE" });
-  assert.deepEqual(fake.requests, []);
-});
+test(
+  "CR-T31: a certificate nobody vouches for is never a reason to go on over http",
+  requiring("openssl"),
+  async () => {
+    await using fake = await startFakeRegistry({ tls: await makeCertificate() });
+    await assert.rejects(find({ host: fake.host, scheme: "auto" }), {
+      code: "REGISTRY_UNAVAILABLE",
+      message: /self-signed certificate.*; http: not tried/,
+    });
+    await using opened = await openForTest({}, [{ host: fake.host, scheme: "https" }]);
+    await assert.rejects(opened.registries.repository(fake.host, "a").resolve("v1"), { code: "REGISTRY_UNAVAILABLE" });
+    assert.deepEqual(fake.requests, []);
+  },
+);
 
 test("https with a certificate that is vouched for carries credentials", requiring("openssl"), async () => {
   const tls = await makeCertificate();

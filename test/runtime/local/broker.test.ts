@@ -262,7 +262,7 @@ describe("time", () => {
 
 describe("concurrency", () => {
   /** How many run at once when twenty events come together. */
-  const peak = async (given: Given): Promise<number> => {
+  const peak = async (given: Given, own: object = {}): Promise<number> => {
     let running = 0;
     let most = 0;
     const busy = fn(async () => {
@@ -270,13 +270,17 @@ describe("concurrency", () => {
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       running--;
     });
-    await using started = await start(busy, given);
+    await using started = await start({ ...busy, ...own } as AnyFunction, given);
     await done(started, ...Array.from({ length: 20 }, () => newEvent()));
     return most;
   };
 
   test("a function runs four times at once", async () => assert.equal(await peak({}), 4));
   test("or as often as wanted", async () => assert.equal(await peak({ concurrency: 7 }), 7));
+  test("or as often as the function itself asks for", async () => assert.equal(await peak({}, { concurrency: 9 }), 9));
+  test("but never less often than all others", async () => assert.equal(await peak({}, { concurrency: 2 }), 4));
+  test("a function that a JobSink runs is alone, whatever it asks for", async () =>
+    assert.equal(await peak({ subscriber: jobSink }, { concurrency: 9 }), 1));
   test("a function that a JobSink runs is alone", async () => assert.equal(await peak({ subscriber: jobSink }), 1));
 });
 
