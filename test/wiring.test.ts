@@ -57,10 +57,12 @@ test("every schedule wakes a function: its events pass a trigger's filters", () 
 });
 
 test("every event of the catalogue is sent by a function, a host or a person, and understood by somebody", () => {
-  const outside = ["dev.knative.sources.ping", "dev.stowage.bundle.requested.v1"];
+  const outside = ["dev.knative.sources.ping", "dev.stowage.images.requested.v1", "dev.stowage.bundle.requested.v1"];
   const results = [
     "dev.stowage.images.listed.v1",
+    "dev.stowage.images.incomplete.v1",
     "dev.stowage.bundle.built.v1",
+    "dev.stowage.bundle.failed.v1",
     "dev.stowage.images.mirrored.v1",
     "dev.stowage.mirror.incomplete.v1",
   ];

@@ -1,15 +1,16 @@
 import { crc32 } from "node:zlib";
+import { ActiveReads } from "./active-reads.ts";
 import { joinCrc32 } from "./crc32.ts";
 import { bytesSegment, checkRange, concat, exact, late, type Segment } from "./segments.ts";
 
 /** Magic, deflate, no flags, no time, no hints, system unknown (RFC 1952, 2.3). */
-const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
-const trailerSize = 8;
+export const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+export const trailerSize = 8;
 
 /** Content of the largest stored block, and the bytes before it: last flag, length, complement (RFC 1951, 3.2.4). */
-const blockContent = 65_535;
-const blockHeader = 5;
-const stride = blockHeader + blockContent;
+export const blockContent = 65_535;
+export const blockHeader = 5;
+export const stride = blockHeader + blockContent;
 
 /** Bytes of the chunks that come out. */
 const chunkSize = 256 * 1024;
@@ -20,7 +21,7 @@ const chunkSize = 256 * 1024;
  *
  * Every range but the last 8 bytes is produced from its own part of the content. Those hold a CRC-32 of everything. Each
  * read that came to its end remembers the CRC of what went through it, in whatever order and however parallel, and the
- * trailer joins them: after all parts of an upload were read, it costs nothing. What was not read by then is read for it.
+ * trailer joins them: it waits for those under way, and what was not read by then is read for it.
  */
 export function gzipStored(content: Segment): Segment {
   const sums = new Sums(content);
@@ -83,6 +84,7 @@ class Sums {
   readonly #content: Segment;
   /** By first byte: the longest range read from there. */
   readonly #known = new Map<number, { readonly end: number; readonly crc: number }>();
+  readonly #active = new ActiveReads();
 
   constructor(content: Segment) {
     this.#content = content;
@@ -91,23 +93,31 @@ class Sums {
   async *read(start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     let crc = 0;
     const bytes = this.#content.read(start, end, signal);
-    for await (const chunk of exact(bytes, end - start, this.#content.name ?? "gzip content", signal)) {
-      crc = crc32(chunk, crc);
-      yield chunk;
+    const ended = this.#active.begin(start, end);
+    try {
+      for await (const chunk of exact(bytes, end - start, this.#content.name ?? "gzip content", signal)) {
+        crc = crc32(chunk, crc);
+        yield chunk;
+      }
+      // Not before: what a read gave that failed later may have been wrong.
+      if (end > (this.#known.get(start)?.end ?? start)) this.#known.set(start, { end, crc });
+    } finally {
+      ended();
     }
-    // Not before: what a read gave that failed later may have been wrong.
-    if (end > (this.#known.get(start)?.end ?? start)) this.#known.set(start, { end, crc });
   }
 
   async total(signal?: AbortSignal): Promise<number> {
     let crc = 0;
     for (let at = 0; at < this.#content.size; ) {
       const range = this.#known.get(at);
-      if (range === undefined) {
-        for await (const _ of this.read(at, this.#nextKnown(at), signal));
-      } else {
+      const under = range === undefined ? this.#active.covering(at) : undefined;
+      if (range !== undefined) {
         crc = joinCrc32(crc, range.crc, range.end - at);
         at = range.end;
+      } else if (under !== undefined) {
+        await under;
+      } else {
+        for await (const _ of this.read(at, this.#nextKnown(at), signal));
       }
     }
     return crc;

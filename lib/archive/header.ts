@@ -145,6 +145,10 @@ export function decodeHeader(block: Uint8Array): Omit<Header, "mtime"> | "end" |
   };
 }
 
+/** Whether the checksum, the one field that it does not cover itself, is written as {@linkcode encodeHeader} does. */
+export const hasCanonicalChecksum = (block: Uint8Array): boolean =>
+  /^[0-7]{6}\0 $/.test(Buffer.from(field(block, fields.checksum)).toString("latin1"));
+
 const field = (block: Uint8Array, [offset, length]: Field): Uint8Array => block.subarray(offset, offset + length);
 
 /** The bytes before the first NUL. */

@@ -1,5 +1,5 @@
 export { joinCrc32 } from "./crc32.ts";
-export { gunzipStored, isStored, storedContent, storedHeadSize } from "./gunzip-stored.ts";
+export { beginsStored, gunzipStored, isStored, storedContent, storedHeadSize } from "./gunzip-stored.ts";
 export { gzipStored } from "./gzip-stored.ts";
 export { type HashingSegment, hashing } from "./hashing.ts";
 export { gunzipBounded, type InflateLimits, inflated } from "./inflated.ts";

@@ -1,3 +1,4 @@
+import { RejectedError } from "../errors.ts";
 import { type ByteReader, StreamReader } from "./byte-reader.ts";
 import { paddingOf } from "./header.ts";
 import { quoted } from "./paths.ts";
@@ -28,7 +29,8 @@ export async function* readTar(
     for await (const entry of tarEntries(reader, limits)) {
       const body = new Body(reader, entry.path, entry.size);
       yield { ...entry, body };
-      await body.skip();
+      const padding = await body.skip();
+      if (limits.canonical && padding.some((byte) => byte !== 0)) throw garbled(entry.path);
     }
   } finally {
     await reader.close();
@@ -58,10 +60,11 @@ class Body implements AsyncIterable<Uint8Array> {
     }
   }
 
-  async skip(): Promise<void> {
+  /** @returns what fills the last block */
+  async skip(): Promise<Uint8Array> {
     this.#skipped = true;
     while (this.#left > 0) await this.#some();
-    await readBlocks(this.#reader, this.#padding);
+    return readBlocks(this.#reader, this.#padding);
   }
 
   async #some(): Promise<Uint8Array> {
@@ -71,3 +74,9 @@ class Body implements AsyncIterable<Uint8Array> {
     return chunk;
   }
 }
+
+const garbled = (path: string): RejectedError =>
+  new RejectedError(
+    "ARCHIVE_INVALID",
+    `Cannot read archive: what fills the last block of ${quoted(path)} is not zeros`,
+  );

@@ -1,6 +1,13 @@
 import { RejectedError } from "../errors.ts";
 import type { ByteReader } from "./byte-reader.ts";
-import { blockSize, decodeHeader, flags, paddingOf, type Header as WrittenHeader } from "./header.ts";
+import {
+  blockSize,
+  decodeHeader,
+  flags,
+  hasCanonicalChecksum,
+  paddingOf,
+  type Header as WrittenHeader,
+} from "./header.ts";
 import { type EntryType, Names, pathProblem, quoted, targetProblem } from "./paths.ts";
 import { decodeText, type PaxFields, readPax } from "./pax.ts";
 
@@ -11,6 +18,11 @@ export interface ReadLimits {
   readonly bytes: number;
   /** Whether links are taken that stay within the archive, or none at all. Default "refuse". */
   readonly links?: "inside" | "refuse" | undefined;
+  /**
+   * Also refuse what writers do differently and readers pass over: checksums in another form than `tar` writes, and anything
+   * but zeros where the last block of a file is filled up. So no bit of a header or filling can change unseen. Default false.
+   */
+  readonly canonical?: boolean | undefined;
 }
 
 /** What a tar says about an entry, found acceptable. */
@@ -53,7 +65,7 @@ export async function* tarEntries(reader: ByteReader, limits: ReadLimits): Async
   let entries = 0;
   let bytes = 0;
   for (;;) {
-    const described = await readDescribed(reader, () => {
+    const described = await readDescribed(reader, limits.canonical ?? false, () => {
       if (++entries > limits.entries) throw refused(`it has more than ${limits.entries} entries`);
     });
     if (described === "end") break;
@@ -77,12 +89,12 @@ interface Described {
 }
 
 /** Read up to the next entry that is one itself, with all that describes it. */
-async function readDescribed(reader: ByteReader, count: () => void): Promise<Described | "end"> {
+async function readDescribed(reader: ByteReader, canonical: boolean, count: () => void): Promise<Described | "end"> {
   let path: string | undefined;
   let target: string | undefined;
   let pax: PaxFields | undefined;
   for (;;) {
-    const header = await readHeader(reader);
+    const header = await readHeader(reader, canonical);
     if (header === "end") {
       if (path === undefined && target === undefined && pax === undefined) return "end";
       throw refused("it ends with a description of an entry that does not follow");
@@ -108,9 +120,10 @@ async function readDescribed(reader: ByteReader, count: () => void): Promise<Des
   }
 }
 
-async function readHeader(reader: ByteReader): Promise<Header | "end"> {
+async function readHeader(reader: ByteReader, canonical: boolean): Promise<Header | "end"> {
   const block = await readBlocks(reader, blockSize);
   const header = decodeHeader(block);
+  if (header !== "end" && canonical && !hasCanonicalChecksum(block)) throw refused("a header has an unusual checksum");
   if (header !== "end") return accepted(header);
   const second = decodeHeader(await readBlocks(reader, blockSize));
   if (second !== "end") throw refused("something follows a block of zeros");

@@ -1,22 +1,28 @@
-import { bytesSegment, gzipStored, hashing, late, type Segment, type TarEntry, tar } from "../archive/index.ts";
-import { fileName } from "../helm/index.ts";
-import {
-  contentSegment,
-  type Descriptor,
-  digestOf,
-  formatPlatform,
-  hexOf,
-  imageArchive,
-  parseReference,
-  type Source,
-} from "../oci/index.ts";
-import { readObject, type Store } from "../store/index.ts";
-import { type BundlePlan, type BundleSources, type PlannedImage, planBundle } from "./plan.ts";
-import type { Release } from "./release.ts";
+import { gzipStored, hashing, type Segment, tar } from "../archive/index.ts";
+import { RejectedError, TransientError } from "../errors.ts";
+import { digestOf } from "../oci/index.ts";
+import type { RangeBody, Reader, Store } from "../store/index.ts";
+import { type Base, openBase } from "./base.ts";
+import type { Bill } from "./bill.ts";
+import { Blobs, gated } from "./blobs.ts";
+import { type BuildRecord, readBuildRecord, writeBuildRecord } from "./build-record.ts";
+import { deltaPackage, nameDelta } from "./delta.ts";
+import { describePlan } from "./describe-plan.ts";
+import { olderContents } from "./older.ts";
+import { completePackage } from "./package.ts";
+import { layOut, namePackage, type PackageFile, type PackageName, withDirectories } from "./package-tree.ts";
+import { type BundleSources, planBundle } from "./plan.ts";
+import { requireUnmoved } from "./plan-images.ts";
+import { requireLocked } from "./plan-lock.ts";
+import type { Release } from "./release-schema.ts";
+import type { Signer } from "./signature.ts";
+import { sizeOf } from "./size.ts";
+import { volumesOf } from "./volumes.ts";
 
 export interface BuiltBundle {
   /** URL of the store that holds it. */
   readonly store: string;
+  /** Of a split bundle: what its volumes are called before `.001`. */
   readonly key: string;
   /** Of the whole file, in hex. */
   readonly sha256: string;
@@ -24,160 +30,162 @@ export interface BuiltBundle {
   readonly size: number;
   /** How many images are in it. */
   readonly images: number;
-  /** Bytes read from registries. */
+  /** Bytes of layers, configs and charts read from registries. */
   readonly moved: number;
-  /** Bytes that were in the store already. */
+  /** Bytes that were there already. */
   readonly reused: number;
+  /** Of a split bundle: how many. */
+  readonly volumes?: number;
   readonly seconds: number;
 }
 
-/** What is written beside a bundle: it tells the next run that this one need not be built again. */
-interface BuildRecord {
-  readonly plan: string;
-  readonly sha256: string;
-  readonly size: number;
+export interface BuildOptions extends BundleSources {
+  /** The store that takes it; default: below `releases/` of the own store. */
+  readonly to?: Store | undefined;
+  /** Signs bundle.json. */
+  readonly signer?: Signer | undefined;
+  /** A bundle that the customer has: what it holds is left out, and needed to install what is built. */
+  readonly base?: Segment | undefined;
 }
 
 /**
- * Build the bundle of a release straight into a store: from the registry through a hash into the store, nothing on disk.
+ * Build the bundle of a release straight into a store: from the registry through hashes into the store, nothing on disk.
  *
  * Everything in it is known by digest before the first layer moves, so the same release gives the same bytes, and a
- * bundle that lies there already is not built again.
+ * bundle that lies there already is not built again. What the bundle that was built before holds is read from there. Of a store that writes in parts, an upload that died is gone on with.
+ * Beside it lie `<key>.sha256` and `<key>.json`.
  *
- * @param to the store that takes it as `<name>-<version>.tar.gz`; default: below `releases/` of the own store
- * @throws RejectedError as {@linkcode planBundle}
+ * @throws RejectedError as {@linkcode planBundle}, BASE_INVALID; TransientError IMAGES_MOVED when a tag came to name something else
  */
-export async function buildBundle(
-  release: Release,
-  { to, ...sources }: BundleSources & { readonly to?: Store | undefined },
-  signal: AbortSignal,
-): Promise<BuiltBundle> {
+export async function buildBundle(release: Release, options: BuildOptions, signal: AbortSignal): Promise<BuiltBundle> {
   const started = performance.now();
-  const plan = await planBundle(release, sources, signal);
-  const store = to ?? sources.store;
-  const folder = to === undefined ? `releases/${release.name}/${release.version}/` : "";
-  const key = `${folder}${release.name}-${release.version}.tar.gz`;
-  const billOfMaterials = describeBundle(plan);
-  const planDigest = digestOf(billOfMaterials);
-  const done = (part: Pick<BuiltBundle, "sha256" | "size" | "moved" | "reused">): BuiltBundle => ({
+  const wholeName = namePackage(release);
+  const base = options.base && (await openBase(options.base, signal));
+  if (base !== undefined && release.package.exact) {
+    const why = "it has no place for its parts";
+    throw new RejectedError("RELEASE_INVALID", `Cannot make a delta of an exact package: ${why}`);
+  }
+  const plan = await planBundle(release, options, signal);
+  await requireLocked(plan, options.store, signal);
+  const name = base ? nameDelta(wholeName, base) : wholeName;
+  const store = options.to ?? options.store;
+  const key = `${options.to === undefined ? `releases/${release.name}/${release.version}/` : ""}${name.file}`;
+  const images = new Set(plan.sets.flatMap((set) => set.images.map(({ image }) => image)));
+  const done = (record: BuildRecord, part: Pick<BuiltBundle, "moved" | "reused">): BuiltBundle => ({
     store: store.url,
     key,
-    images: plan.images.length,
-    seconds: Math.round(performance.now() - started) / 1000,
+    sha256: record.sha256,
+    size: record.size,
+    images: images.size,
     ...part,
+    ...(record.volumes === undefined ? {} : { volumes: record.volumes.length }),
+    seconds: Math.round(performance.now() - started) / 1000,
   });
+  const prepare = async (held: Base["contents"] | undefined) => {
+    const blobs = new Blobs(held);
+    const whole = completePackage(plan, layOut(plan, blobs), wholeName, options.signer);
+    const parts = base ? await deltaPackage(plan, whole, wholeName, base, options.signer, signal) : whole;
+    return { blobs, ...parts, plan: digestOf(describePlan(plan, parts.files, name, options.signer)) };
+  };
+  const build = async (held: Base["contents"] | undefined): Promise<BuiltBundle> => {
+    const { blobs, files, ...writing } = await prepare(held);
+    const bytes = packageBytes(files, name, async (stop) => {
+      await blobs.check(stop);
+      await requireUnmoved(
+        plan.sets.flatMap((set) => set.images),
+        stop,
+      );
+    });
+    const record = await write(store, key, bytes, { ...writing, split: release.split }, signal);
+    return done(record, { moved: blobs.moved, reused: blobs.reused });
+  };
 
   const known = await readBuildRecord(store, key, signal);
-  if (known?.plan === planDigest && (await store.stat(key, signal))?.size === known.size) {
-    return done({ sha256: known.sha256, size: known.size, moved: 0, reused: known.size });
+  if (known?.plan === (await prepare(base?.contents)).plan && (await isThere(store, key, known, signal))) {
+    return done(known, { moved: 0, reused: known.size });
   }
-  const meter = { moved: 0 };
-  const bundle = hashing(gzipStored(bundleTar(plan, billOfMaterials, meter)));
-  await store.put(key, bundle, { signal });
-  const written = { sha256: await bundle.sha256(signal), size: bundle.size };
-  const record: BuildRecord = { plan: planDigest, ...written };
-  await store.put(recordKey(key), `${JSON.stringify(record)}\n`, { signal });
-  return done({ ...written, moved: meter.moved, reused: 0 });
-}
-
-const recordKey = (key: string): string => `${key}.json`;
-
-async function readBuildRecord(store: Store, key: string, signal: AbortSignal): Promise<BuildRecord | undefined> {
-  if ((await store.stat(recordKey(key), signal)) === undefined) return undefined;
-  const text = Buffer.from(await readObject(store, recordKey(key), 64 * 1024, signal)).toString("utf8");
+  if (base !== undefined) return build(base.contents);
+  const older = await olderContents(store, prefixOf(release, wholeName, options.to), key, signal);
   try {
-    return JSON.parse(text) as BuildRecord;
-  } catch {
-    return undefined; // a record nobody can read proves nothing: build again
+    return await build(older);
+  } catch (error) {
+    // a bundle that was damaged since must not stand in the way of the next one
+    if (!(older.size > 0 && error instanceof RejectedError && error.code === "CONTENT_MISMATCH")) throw error;
+    return build(undefined);
   }
 }
 
-/**
- * The files of a bundle: charts/, images.tar, images.list, bundle.json and, last because they depend on all bytes before,
- * SHA256SUMS. They lie in one directory named like the bundle.
- */
-function bundleTar(plan: BundlePlan, billOfMaterials: Uint8Array, meter: { moved: number }): Segment {
-  const blob = (source: Source, descriptor: Descriptor): Segment => metered(source, descriptor, meter);
-  const named = plan.images.map((planned) => ({ ...planned, reference: parseReference(planned.image) }));
-  const images = hashing(imageArchive(named, blob));
-  const list = Buffer.from(plan.images.map(({ image }) => `${image}\n`).join(""));
-  const files: readonly { path: string; content: Segment; sha256: (signal?: AbortSignal) => Promise<string> }[] = [
-    ...[["bundle.json", billOfMaterials] as const, ["images.list", list] as const].map(([path, bytes]) => ({
-      path,
-      content: bytesSegment(bytes),
-      sha256: async () => hexOf(digestOf(bytes)),
-    })),
-    ...plan.charts.map(({ source, artifact: { chart, metadata } }) => ({
-      path: `charts/${fileName(metadata)}`,
-      content: blob(source, chart),
-      sha256: async () => hexOf(chart.digest),
-    })),
-    { path: "images.tar", content: images, sha256: images.sha256 },
-  ];
-  // sha256sum's form: 64 hex digits, two blanks, the path, a line break
-  const sums = late(
-    files.reduce((size, { path }) => size + 64 + 2 + Buffer.byteLength(path) + 1, 0),
-    async (signal) => {
-      const lines = await Promise.all(files.map(async ({ path, sha256 }) => `${await sha256(signal)}  ${path}\n`));
-      return Buffer.from(lines.join(""));
-    },
-    "SHA256SUMS",
-  );
-  const root = `${plan.release.name}-${plan.release.version}`;
-  const entries: TarEntry[] = [
-    { type: "directory", path: root },
-    ...(plan.charts.length > 0 ? [{ type: "directory", path: `${root}/charts` } as const] : []),
-    ...files.map(({ path, content }) => ({ type: "file", path: `${root}/${path}`, content }) as const),
-    { type: "file", path: `${root}/SHA256SUMS`, content: sums },
-  ];
-  return tar(entries);
+/** Where other versions of a bundle lie. */
+function prefixOf({ name, version }: Release, { file }: PackageName, to: Store | undefined): string {
+  return to === undefined ? `releases/${name}/` : (file.split(version, 1)[0] ?? "");
 }
 
-/** Content of a registry as a segment, which counts what is read of it. */
-function metered(source: Source, descriptor: Descriptor, meter: { moved: number }): Segment {
-  const content = contentSegment(source, descriptor);
-  return {
-    size: content.size,
-    async *read(start, end, signal) {
-      for await (const chunk of content.read(start, end, signal)) {
-        meter.moved += chunk.byteLength;
-        yield chunk;
-      }
-    },
+/** The bytes of a package: the same files give the same bytes. Its end is given only after `check` has passed. */
+function packageBytes(
+  files: readonly Pick<PackageFile, "path" | "mode" | "content">[],
+  { directory, gzip }: PackageName,
+  check: (signal?: AbortSignal) => Promise<void>,
+): Segment {
+  const entries = files.map(({ path, mode, content }) => ({
+    type: "file" as const,
+    path: directory === "" ? path : `${directory}/${path}`,
+    mode,
+    content,
+  }));
+  const bytes = gated(tar(withDirectories(entries)), check);
+  return gzip ? gzipStored(bytes) : bytes;
+}
+
+interface Writing {
+  readonly plan: string;
+  readonly split: string | undefined;
+  readonly bill: (signal?: AbortSignal) => Promise<Bill>;
+}
+
+/** Put the bytes, in volumes where that is wanted, and then what tells of them. */
+async function write(
+  store: Store,
+  key: string,
+  whole: Segment,
+  { plan, split, bill }: Writing,
+  signal: AbortSignal,
+): Promise<BuildRecord> {
+  const hashed = hashing(whole);
+  const limit = split === undefined ? undefined : sizeOf(split);
+  const volumes = limit === undefined ? undefined : volumesOf(key, hashed, limit);
+  const bodies: readonly { readonly key: string; readonly body: RangeBody }[] = volumes ?? [{ key, body: hashed }];
+  for (const { key: target, body } of bodies) await store.put(target, body, { identity: `${plan} ${target}`, signal });
+  const record: BuildRecord = {
+    plan,
+    sha256: await hashed.sha256(signal),
+    size: hashed.size,
+    ...(volumes && {
+      volumes: await Promise.all(
+        volumes.map(async ({ key: name, body }) => ({
+          key: name,
+          size: body.size,
+          sha256: await body.sha256(signal),
+        })),
+      ),
+    }),
+    bill: await bill(signal),
   };
+  for (const { key: target, body } of bodies) {
+    const stat = await store.stat(target, signal);
+    if (stat?.size !== body.size) {
+      throw new TransientError(
+        "STORE_UNAVAILABLE",
+        `Cannot find "${target}" as it was written: it is not in the store`,
+      );
+    }
+  }
+  await writeBuildRecord(store, key, record, signal);
+  return record;
 }
 
-/** bundle.json: what is in the bundle, where it came from, and nothing that changes from run to run. */
-function describeBundle({ release, charts, images, blobs }: BundlePlan): Uint8Array {
-  const bill = {
-    format: "stowage-bundle/1",
-    name: release.name,
-    version: release.version,
-    charts: charts.map(({ reference, artifact: { metadata, chart } }) => ({
-      name: metadata.name,
-      version: metadata.version,
-      file: `charts/${fileName(metadata)}`,
-      digest: chart.digest,
-      size: chart.size,
-      source: reference,
-    })),
-    images: images.map((planned) => ({
-      image: planned.image,
-      digest: planned.root.digest,
-      mediaType: planned.root.mediaType,
-      platforms: platformsOf(planned),
-      size: planned.graph.blobs.reduce((sum, { size }) => sum + size, 0),
-    })),
-    blobs: { count: blobs.size, size: [...blobs.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0) },
-  };
-  return Buffer.from(`${JSON.stringify(bill, null, 2)}\n`);
-}
-
-/** As the index says; an image without index has its platform only in its config. */
-function platformsOf({ root, graph }: PlannedImage): readonly string[] {
-  const manifest = graph.manifests.find(({ descriptor }) => descriptor.digest === root.digest)?.manifest;
-  if (manifest?.kind !== "index") return [];
-  return manifest.manifests.flatMap(({ platform }) =>
-    platform === undefined || platform.os === "unknown" ? [] : [formatPlatform(platform)],
-  );
+async function isThere(store: Reader, key: string, record: BuildRecord, signal: AbortSignal): Promise<boolean> {
+  for (const file of record.volumes ?? [{ key, size: record.size }]) {
+    if ((await store.stat(file.key, signal))?.size !== file.size) return false;
+  }
+  return true;
 }

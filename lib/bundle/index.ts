@@ -1,3 +1,7 @@
-export { type BuiltBundle, buildBundle } from "./build.ts";
-export { checkRelease, type Release, readRelease, releaseSchema } from "./release.ts";
-export { type Verification, verifyBundle } from "./verify.ts";
+export { type BuildOptions, type BuiltBundle, buildBundle } from "./build.ts";
+export { type Files, filesOf } from "./files.ts";
+export { checkRelease, readRelease } from "./release.ts";
+export { type Release, releaseSchema } from "./release-schema.ts";
+export { readSignatureCheck, readSigner, type SignatureCheck, type Signer } from "./signature.ts";
+export { openBundle, type StoredBundle } from "./stored-bundle.ts";
+export { type Verification, type VerifyOptions, verifyBundle } from "./verify.ts";

@@ -1,31 +1,6 @@
 import { type Document, parseDocument } from "yaml";
-import * as z from "zod";
 import { RejectedError } from "../errors.ts";
-
-const name = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, "must be lower-case letters, digits, dots and dashes, 63 at most");
-const version = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}$/, "must be a version");
-
-/** What belongs to one release. Strict: a field nobody reads is a mistake somebody should hear about. */
-export const releaseSchema = z
-  .strictObject({
-    name: name.meta({ description: "Name of the release" }),
-    version: version.meta({ description: "Version of the release" }),
-    charts: z
-      .array(z.string().regex(/^oci:\/\/\S+:[^/:]+$/, "must be oci://host/repository:version"))
-      .max(1000)
-      .default([])
-      .meta({ description: "Charts; the images they need belong to the release" }),
-    images: z
-      .array(z.string().min(1).max(512))
-      .max(10_000)
-      .default([])
-      .meta({ description: "Further images, by tag or digest" }),
-  })
-  .refine(({ charts, images }) => charts.length + images.length > 0, "names neither charts nor images");
-
-export type Release = Readonly<z.output<typeof releaseSchema>>;
+import { type Release, releaseSchema } from "./release-schema.ts";
 
 /** @throws RejectedError RELEASE_INVALID with every problem at once */
 export function checkRelease(given: unknown): Release {

@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
-import { buffer } from "node:stream/consumers";
-import * as z from "zod";
-import { inflated, readTar } from "../archive/index.ts";
+import { beginsStored, gunzipStored, inflated, readTar, storedHeadSize } from "../archive/index.ts";
 import { StowageError } from "../errors.ts";
-import { ArchiveCheck, type Bytes, observed } from "../oci/index.ts";
+import type { Bytes } from "../oci/index.ts";
+import { BundleCheck } from "./bundle-check.ts";
+import { openContents } from "./contents.ts";
+import { limits } from "./contents-check.ts";
+import { joinedFiles } from "./recipe.ts";
+import type { SignatureCheck } from "./signature.ts";
+import type { StoredBundle } from "./stored-bundle.ts";
 
 export interface Verification {
   readonly ok: boolean;
@@ -12,121 +16,129 @@ export interface Verification {
   /** Names of the images in it. */
   readonly images: readonly string[];
   readonly problems: readonly string[];
+  /** Of a delta: what it is based on. */
+  readonly base?: string | undefined;
 }
 
-/** A bundle may be of any size; what is kept of it is bounded. Zeros deflate to a thousandth. */
-const limits = { entries: 1_000_000, bytes: Number.MAX_SAFE_INTEGER, ratio: 2000 } as const;
-/** The largest file of a bundle that is read as text. */
-const MAX_TEXT = 16 * 1024 * 1024;
-const TEXTS = ["bundle.json", "images.list", "SHA256SUMS"];
+export interface VerifyOptions {
+  /** The signature of bundle.json must be there, and be one of this key. */
+  readonly signature?: SignatureCheck | undefined;
+  /** Of a delta: the bundle it is based on. Both are checked, and what comes out when they are joined. */
+  readonly base?: StoredBundle | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * Check a bundle, or a bare image archive, byte by byte while it flows past once: structure, checksums, every digest, every
- * manifest's references. Nothing is unpacked. gzip or not is told by the bytes, not by a name.
+ * Check a bundle of any kind, or a bare image archive, byte by byte while it flows past once: structure, checksums, every
+ * digest, every manifest's references, and what files beside it say of it. Nothing is unpacked, and memory does not grow
+ * with it. gzip or not is told by the bytes, not by a name.
  *
  * What is wrong is a problem in the result, not an error; errors are of the source.
  */
-export async function verifyBundle(bytes: Bytes): Promise<Verification> {
-  const bundle = new BundleCheck();
+export async function verifyBundle(bundle: StoredBundle, options: VerifyOptions = {}): Promise<Verification> {
+  const { signature, base, signal } = options;
+  const problems: string[] = [];
+  const check = await checkBytes(bundle, problems, signature, signal);
+  const result = { files: check.files.size, images: check.images };
+  if (base !== undefined) problems.push(...(await checkJoined(bundle, base, check, options)));
+  const { base: needed } = check;
+  if (needed !== undefined && base === undefined) {
+    return { ok: problems.length === 0, ...result, problems, base: needed.directory };
+  }
+  return { ok: problems.length === 0, ...result, problems };
+}
+
+async function checkBytes(
+  bundle: StoredBundle,
+  problems: string[],
+  signature: SignatureCheck | undefined,
+  signal: AbortSignal | undefined,
+): Promise<BundleCheck> {
+  const check = new BundleCheck(problems, signature);
+  const bytes = sumChecked(bundle, problems, signal);
   try {
-    for await (const { type, path, size, body } of readTar(inflated(bytes, limits), limits)) {
-      if (type === "file") await bundle.take(path, size, body);
+    for await (const { type, path, mode, size, body } of readTar(unpacked(bytes), { ...limits, canonical: true })) {
+      if (type === "file") await check.take({ path, mode, size, body });
     }
-    bundle.finish();
+    check.finish();
   } catch (error) {
     if (!(error instanceof StowageError && error.code === "ARCHIVE_INVALID")) throw error;
-    bundle.problems.push(error.message);
+    problems.push(error.message);
+    // a damaged tar says little; what is beside the bundle may say which volume is
+    for await (const _ of bytes);
   }
-  const { files, images, problems } = bundle;
-  return { ok: problems.length === 0, files: files.size, images, problems };
+  return check;
 }
 
-/** A bundle has one directory that holds everything; an image archive begins with its files. */
-class BundleCheck {
-  readonly problems: string[] = [];
-  /** sha256 in hex by path inside the directory. */
-  readonly files = new Map<string, string>();
-  images: readonly string[] = [];
-  readonly #texts = new Map<string, Buffer>();
-  readonly #archive = new ArchiveCheck(this.problems);
-  #root: string | undefined;
-  #kind: "bundle" | "archive" | undefined;
-
-  async take(path: string, size: number, body: Bytes): Promise<void> {
-    this.#kind ??= /^(oci-layout|index\.json|manifest\.json|repositories|blobs\/.*)$/.test(path) ? "archive" : "bundle";
-    if (this.#kind === "archive") {
-      this.files.set(path, "");
-      return this.#archive.take({ path, size, body });
-    }
-    const [root = "", ...rest] = path.split("/");
-    const inside = rest.join("/");
-    this.#root ??= root;
-    if (root !== this.#root || inside === "") this.problems.push(`${path} lies outside the directory ${this.#root}`);
-    const hash = createHash("sha256");
-    const passing = observed(body, hash);
-    if (inside === "images.tar") {
-      for await (const entry of readTar(passing, limits)) if (entry.type === "file") await this.#archive.take(entry);
-    } else if (TEXTS.includes(inside) && size <= MAX_TEXT) this.#texts.set(inside, await buffer(passing));
-    else for await (const _ of passing);
-    this.files.set(inside, hash.digest("hex"));
-  }
-
-  finish(): void {
-    if (this.#kind === undefined) this.problems.push("it holds no files");
-    if (this.#kind === "archive" || this.files.has("images.tar")) this.images = this.#archive.finish();
-    if (this.#kind !== "bundle") return;
-    this.#checkSums();
-    this.#checkBill();
-  }
-
-  #checkSums(): void {
-    const sums = this.#texts.get("SHA256SUMS");
-    if (sums === undefined) {
-      this.problems.push("SHA256SUMS is missing");
-      return;
-    }
-    const listed = new Map(
-      [...sums.toString("utf8").matchAll(/^([a-f0-9]{64}) {2}(.+)$/gm)].map(([, sum, path]) => [path!, sum!]),
-    );
-    for (const [path, sum] of listed) {
-      const actual = this.files.get(path);
-      if (actual === undefined) this.problems.push(`${path} is missing, which SHA256SUMS lists`);
-      else if (actual !== sum) this.problems.push(`${path} does not have the checksum that SHA256SUMS lists`);
-    }
-    for (const path of this.files.keys()) {
-      if (path !== "SHA256SUMS" && !listed.has(path)) this.problems.push(`${path} is not listed in SHA256SUMS`);
-    }
-  }
-
-  #checkBill(): void {
-    const bill = billSchema.safeParse(parseJson(this.#texts.get("bundle.json") ?? Buffer.alloc(0)));
-    if (!bill.success) {
-      this.problems.push("bundle.json is missing or is no bill of materials");
-      return;
-    }
-    const named = bill.data.images.map(({ image }) => image);
-    const list = (this.#texts.get("images.list") ?? Buffer.alloc(0)).toString("utf8").split("\n").filter(Boolean);
-    if (!sameSet(named, list)) this.problems.push("images.list and bundle.json name different images");
-    if (!sameSet(named, this.images)) this.problems.push("images.tar and bundle.json name different images");
-    for (const { file, digest } of bill.data.charts) {
-      if (`sha256:${this.files.get(file)}` !== digest)
-        this.problems.push(`${file} is not the chart that bundle.json names`);
-    }
-  }
-}
-
-const billSchema = z.object({
-  charts: z.array(z.object({ file: z.string(), digest: z.string() })),
-  images: z.array(z.object({ image: z.string() })),
-});
-
-const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
-  new Set(a).size === new Set(b).size && new Set(a).isSubsetOf(new Set(b));
-
-function parseJson(bytes: Uint8Array): unknown {
+/** Check a delta with its base, as if they had been joined. */
+async function checkJoined(
+  bundle: StoredBundle,
+  base: StoredBundle,
+  delta: BundleCheck,
+  { signature, signal }: VerifyOptions,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  if (delta.base === undefined) return [`${bundle.name} is no delta: it needs no base`];
+  const baseCheck = await checkBytes(base, problems, undefined, signal);
+  if (baseCheck.billSha256 !== delta.base.sha256)
+    problems.push(`it is not ${delta.base.directory}, on which the delta is based`);
+  const told = problems.map((problem) => `base: ${problem}`);
+  if (told.length > 0 || delta.recipe === undefined) return told;
+  const joinedProblems: string[] = [];
+  const joined = new BundleCheck(joinedProblems, signature);
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
+    const [fresh, old] = [await openContents(bundle, signal), await openContents(base, signal)];
+    for (const { path, mode, content } of joinedFiles(delta.recipe, fresh.files, old.files)) {
+      await joined.take({ path, mode, size: content.size, body: content.read(0, content.size, signal) });
+    }
+    joined.finish();
+  } catch (error) {
+    if (!(error instanceof StowageError && error.code === "ARCHIVE_INVALID")) throw error;
+    joinedProblems.push(error.message);
   }
+  return joinedProblems.map((problem) => `joined: ${problem}`);
+}
+
+/** The bytes, held against the checksums that lie beside the bundle. */
+async function* sumChecked(
+  bundle: StoredBundle,
+  problems: string[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const whole = bundle.sha256 === undefined ? undefined : createHash("sha256");
+  let at = 0;
+  for (const { name, size, sha256 } of bundle.volumes) {
+    const own = sha256 === undefined || bundle.volumes.length === 1 ? undefined : createHash("sha256");
+    for await (const chunk of bundle.read(at, at + size, signal)) {
+      whole?.update(chunk);
+      own?.update(chunk);
+      yield chunk;
+    }
+    at += size;
+    if (own !== undefined && own.digest("hex") !== sha256) {
+      problems.push(`volume ${name} does not have the checksum that lies beside it`);
+    }
+  }
+  if (whole !== undefined && whole.digest("hex") !== bundle.sha256) {
+    problems.push(`${bundle.name} does not have the checksum that lies beside it`);
+  }
+}
+
+/** The tar in a file. Of gzip as stowage writes it every bit is looked at. */
+async function* unpacked(bytes: Bytes): Bytes {
+  const iterator = bytes[Symbol.asyncIterator]();
+  const head: Uint8Array[] = [];
+  for (let known = 0; known < storedHeadSize; ) {
+    const step = await iterator.next();
+    if (step.done) break;
+    head.push(step.value);
+    known += step.value.byteLength;
+  }
+  // whoever stops early leaves the rest to its owner
+  const rest: Bytes = { [Symbol.asyncIterator]: () => ({ next: () => iterator.next() }) };
+  const whole = (async function* () {
+    yield* head;
+    yield* rest;
+  })();
+  yield* beginsStored(Buffer.concat(head)) ? gunzipStored(whole) : inflated(whole, limits);
 }

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { buildBundle, readRelease } from "../bundle/index.ts";
+import { dirname } from "node:path";
+import { buildBundle, checkRelease, filesOf, readRelease, readSigner } from "../bundle/index.ts";
 import { compose } from "../compose.ts";
-import { openStore } from "../store/index.ts";
-import { readArguments, UsageError } from "./arguments.ts";
+import { readArguments } from "./arguments.ts";
+import { openBundlePlace, readText } from "./bundle-place.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Verb } from "./verb.ts";
 
@@ -10,23 +10,28 @@ import { print, type Verb } from "./verb.ts";
 export const bundle: Verb = async (args, surroundings) => {
   const { values, positionals } = readArguments(
     args,
-    { to: { type: "string" }, data: { type: "string" }, config: { type: "string" } },
+    {
+      to: { type: "string" },
+      split: { type: "string" },
+      base: { type: "string" },
+      key: { type: "string" },
+      data: { type: "string" },
+      config: { type: "string" },
+    },
     { min: 1 },
   );
   const { env, log, signal } = surroundings;
-  const release = readRelease(await readText(positionals[0]!));
+  const file = positionals[0]!;
+  const described = readRelease(await readText(file));
+  const release = values.split === undefined ? described : checkRelease({ ...described, split: values.split });
+  const signer = values.key === undefined ? undefined : readSigner(await readText(values.key));
   const { config } = await loadLocalConfig(env, values);
-  const ports = await compose(config, { log }).ports(["store", "registries", "renderer"]);
-  const to = values.to === undefined ? undefined : await openStore(values.to);
-  const { store: _, ...built } = await buildBundle(release, { ...ports, to }, signal);
+  const ports = await compose(config, { log, patient: true }).ports(["store", "stores", "registries", "renderer"]);
+  const url = values.to ?? release.to;
+  const to = url === undefined ? undefined : await ports.stores(url);
+  const base = values.base === undefined ? undefined : await openBundlePlace(values.base, ports.stores, signal);
+  const options = { ...ports, files: filesOf(dirname(file)), to, base, signer };
+  const { store: _, ...built } = await buildBundle(release, options, signal);
   await print(surroundings, `${JSON.stringify(built)}\n`);
   return 0;
 };
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`cannot read "${file}": ${(error as NodeJS.ErrnoException).code}`);
-  }
-}

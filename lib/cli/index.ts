@@ -7,7 +7,9 @@ export type { Surroundings } from "./verb.ts";
 /** design/cli.md: the stable command line. Each verb is loaded when it is asked for. */
 const verbs: Readonly<Record<string, { readonly usage: string; readonly load: () => Promise<Verb> }>> = {
   up: {
-    usage: "up [--port N] [--registry-port N] [--host ADDRESS] [--data DIR] [--config FILE]",
+    usage:
+      "up [--port N] [--registry-port N] [--host ADDRESS] [--data DIR] [--config FILE]\n" +
+      "       [--storage registry] [--storage-registry-repo HOST] [--storage-registry-scheme HTTP|HTTPS]",
     load: async () => (await import("./up.ts")).up,
   },
   send: {
@@ -20,8 +22,13 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
   },
   images: {
     usage:
-      "images CHART… [--values FILE]… [--set k=v]… [--kube-version V] [--tests] [--format list|json|table] [--strip-registry]\n" +
-      "       stowage images --manifests PATH… [--format list|json|table] [--strip-registry]",
+      "images CHART… [--values FILE]… [--profile FILE[,FILE]…]… [--set k=v]… [--kube-version V] [--tests] [--optional] [--cross-check] [OPTION]…\n" +
+      "       stowage images --release RELEASE.yaml [OPTION]…\n" +
+      "       stowage images --manifests PATH… [--tests] [OPTION]…\n" +
+      "       stowage images --placeholders DIR [LIST…] [OPTION]…\n" +
+      "       stowage images --cluster-image DIR [OPTION]…\n" +
+      "       OPTION: [--rules FILE] [--format list|json|table] [--strip-registry] [--lock FILE] [--diff FILE] [--data DIR]\n" +
+      "       [--config FILE]",
     load: async () => (await import("./images.ts")).images,
   },
   copy: {
@@ -39,11 +46,11 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
     load: async () => (await import("./index-verb.ts")).indexVerb,
   },
   bundle: {
-    usage: "bundle RELEASE.yaml [--to URL] [--data DIR] [--config FILE]",
+    usage: "bundle RELEASE.yaml [--to URL] [--split SIZE] [--base BUNDLE] [--key FILE] [--data DIR] [--config FILE]",
     load: async () => (await import("./bundle.ts")).bundle,
   },
   verify: {
-    usage: "verify FILE|URL",
+    usage: "verify FILE|URL [--base BUNDLE] [--key FILE] [--config FILE]",
     load: async () => (await import("./verify.ts")).verify,
   },
 };

@@ -139,7 +139,11 @@ export const catalogue = {
     summary: "Somebody wants an installer bundle of a release.",
     data: z.object({
       release: z.record(z.string(), z.unknown()).describe("A release description: docs/release.md"),
-      to: z.string().max(1024).optional().describe("Store URL; default: the description's, else releases/<name>/<version>/ of the own store"),
+      to: z
+        .string()
+        .max(1024)
+        .optional()
+        .describe("Store URL; default: the description's, else releases/<name>/<version>/ of the own store"),
       base: z
         .string()
         .max(2048)
@@ -167,7 +171,8 @@ export const catalogue = {
     promote: ["release", "version"],
   },
   "dev.stowage.bundle.failed.v1": {
-    summary: "An installer bundle cannot be built: images are missing or have changed, or those of a chart are not known.",
+    summary:
+      "An installer bundle cannot be built: images are missing or have changed, or those of a chart are not known.",
     data: z.object({ release: name, version: name, code: name, reason: z.string().max(4000) }),
     promote: ["release", "version"],
   },

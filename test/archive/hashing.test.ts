@@ -52,7 +52,7 @@ test("what was not hashed is read for the digest", async () => {
   await collect(hashed.read(0, 2000));
   await collect(hashed.read(5000, 10_000));
   assert.equal(await hashed.sha256(), expected);
-  assert.deepEqual(source.reads.at(-1), [2000, 10_000]);
+  assert.deepEqual(source.reads.at(-1), [2000, 5000]);
 });
 
 test("an empty segment has the digest of nothing", async () => {
@@ -66,4 +66,43 @@ test("a late segment can hold the digest of the one before it", async () => {
   const expectedWhole = Buffer.concat([content, Buffer.from(`${expected}\n`)]);
   assert.deepEqual(await contentOf(whole), expectedWhole);
   assert.deepEqual(await collect(whole.read(10_010, 10_020)), expectedWhole.subarray(10_010, 10_020));
+});
+
+test("parts that are read at the same time are hashed once they are in turn, and read once", async () => {
+  const source = recorded(content, 100);
+  const hashed = hashing(source);
+  const starts = [8000, 4000, 6000, 0, 2000];
+  await Promise.all(starts.map((start) => collect(hashed.read(start, start + 2000))));
+  assert.equal(await hashed.sha256(), expected);
+  assert.equal(source.reads.length, starts.length);
+});
+
+test("the digest waits for reads that are under way, and does not read what they will have read", async () => {
+  const source = recorded(content, 100);
+  const hashed = hashing(source);
+  const [digest] = await Promise.all([
+    hashed.sha256(),
+    collect(hashed.read(0, 5000)),
+    collect(hashed.read(5000, 10_000)),
+  ]);
+  assert.equal(digest, expected);
+  // asked for first, the digest reads what nobody reads yet
+  assert.ok(source.reads.length <= 3);
+  const late = hashing(recorded(content, 100));
+  const parts = [collect(late.read(0, 5000)), collect(late.read(5000, 10_000))];
+  assert.equal(await late.sha256(), expected);
+  await Promise.all(parts);
+});
+
+test("parts that came too early for what is kept are read for the digest", async () => {
+  const size = 60 * 1024 * 1024;
+  const zeros = {
+    size,
+    read: async function* (start: number, end: number) {
+      for (let at = start; at < end; at += 65_536) yield Buffer.alloc(Math.min(65_536, end - at));
+    },
+  };
+  const hashed = hashing(zeros);
+  for await (const _ of hashed.read(1, size));
+  assert.equal(await hashed.sha256(), createHash("sha256").update(Buffer.alloc(size)).digest("hex"));
 });

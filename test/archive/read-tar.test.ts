@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type ReadEntry, type ReadLimits, readTar, tar } from "../../lib/archive/index.ts";
+import { bytesSegment, type ReadEntry, type ReadLimits, readTar, tar } from "../../lib/archive/index.ts";
 import { requiring } from "../real/programs.ts";
 import { collect, contentOf, inChunks, noise } from "./bytes.ts";
 import { anyEntries, toEntry } from "./entries.ts";
@@ -233,4 +233,24 @@ test("no input makes it fail in another way", async () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("canonical: a checksum in another form, and filling that is not zeros, are refused", async () => {
+  const archive = await contentOf(tar([{ type: "file", path: "a", content: bytesSegment(Buffer.from("content")) }]));
+  const read = (bytes: Uint8Array, canonical: boolean) =>
+    Array.fromAsync(
+      readTar(bytesSegment(bytes).read(0, bytes.byteLength), { entries: 9, bytes: 99, canonical }),
+      ({ path }) => path,
+    );
+  assert.deepEqual(await read(archive, true), ["a"]);
+  for (const [at, byte, message] of [
+    [148, 0x20, /unusual checksum/],
+    [154, 0x20, /unusual checksum/],
+    [512 + 7, 1, /what fills the last block of "a" is not zeros/],
+  ] as const) {
+    const changed = Buffer.from(archive);
+    changed[at] = byte;
+    assert.deepEqual(await read(changed, false), ["a"]);
+    await assert.rejects(read(changed, true), { code: "ARCHIVE_INVALID", message });
+  }
 });

@@ -14,6 +14,7 @@ import { podOf, writeChart } from "../fixtures/chart-directory.ts";
 import { startEmbeddedRegistry } from "../real/embedded-registry.ts";
 import { ensureHelm, openHelm } from "../real/helm.ts";
 import { requiring } from "../real/programs.ts";
+import { bundleOf } from "./workshop.ts";
 
 const HOST = "registry.example.com";
 const work = await mkdtemp(join(tmpdir(), "stowage-bundle-"));
@@ -25,6 +26,7 @@ after(async () => {
 const { signal } = new AbortController();
 let renderer: Renderer;
 
+const chart = { name: "web", version: "0.1.0" };
 const layerOf = (content: string) => buildLayer([{ path: "content", content }]);
 
 before(async () => {
@@ -35,7 +37,6 @@ before(async () => {
     return buildIndex(["linux/amd64", "linux/arm64"].map((platform) => buildImage({ platform, layers: [base, own] })));
   };
   for (const name of ["hello", "guestbook"]) await registry.push(`demo/${name}`, "1.0.0", await image(name));
-  const chart = { name: "web", version: "0.1.0" };
   const directory = await writeChart(work, chart, { "templates/pod.yaml": podOf(`${HOST}/demo/hello:1.0.0`) });
   await using helm = await openHelm();
   await helm.run("package", directory, "--destination", work);
@@ -54,12 +55,7 @@ const release = (more: object = {}) =>
 const build = (store: Store, given = release()) =>
   buildBundle(given, { store, registries: registry.registries, renderer }, signal);
 const bytesOf = async (store: Store, key: string) => readObject(store, key, 100_000_000);
-const verify = async (bytes: Uint8Array) =>
-  verifyBundle(
-    (async function* () {
-      yield bytes;
-    })(),
-  );
+const verify = async (bytes: Uint8Array) => verifyBundle(bundleOf(bytes));
 
 test("a bundle holds the charts, their images and those that were named, and verifies", async () => {
   const store = await openStore("memory:");
@@ -71,7 +67,7 @@ test("a bundle holds the charts, their images and those that were named, and ver
   assert.equal(built.sha256, createHash("sha256").update(bytes).digest("hex"));
   assert.deepEqual(await verify(bytes), {
     ok: true,
-    files: 5,
+    files: 6,
     images: [`${HOST}/demo/guestbook:1.0.0`, `${HOST}/demo/hello:1.0.0`],
     problems: [],
   });
@@ -126,10 +122,15 @@ test("a chart whose images are not known stops the bundle with the reason", asyn
 });
 
 test("two charts of one file name are refused, naming both", async () => {
-  const given = release({ charts: [`oci://${HOST}/charts/web:0.1.0`, `oci://${HOST}/charts/web:0.1.0`] });
+  await registry.push(
+    "other/web",
+    "0.1.0",
+    chartArtifact(chart, { archive: await readFile(join(work, "web-0.1.0.tgz")) }),
+  );
+  const given = release({ charts: [`oci://${HOST}/charts/web:0.1.0`, `oci://${HOST}/other/web:0.1.0`] });
   await assert.rejects(build(await openStore("memory:"), given), {
     code: "RELEASE_INVALID",
-    message: /they are all called web-0\.1\.0/,
+    message: /charts\.1: path "charts\/web-0\.1\.0\.tgz" is that of charts\.0 already/,
   });
 });
 
@@ -190,7 +191,12 @@ test("skopeo reads every image of a bundle, as OCI and as docker archive", requi
     encoding: "utf8",
   });
   assert.ok(raw.length > 0);
-  execFileSync("skopeo", ["copy", "--quiet", `oci-archive:${archive}:1.0.0`, `dir:${join(directory, "dir")}`]);
+  execFileSync("skopeo", [
+    "copy",
+    "--quiet",
+    `oci-archive:${archive}:${HOST}/demo/hello:1.0.0`,
+    `dir:${join(directory, "dir")}`,
+  ]);
 });
 
 test("our own archive reader finds every image of a bundle by its full name", async () => {

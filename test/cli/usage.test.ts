@@ -22,7 +22,7 @@ for (const [what, args] of [
   ["a port that is none", ["up", "--port", "70000"]],
   ["a port that is no number", ["up", "--registry-port", "x"]],
   ["a format that is none", ["images", "x", "--format", "xml"]],
-  ["--optional, which is not there yet", ["images", "x", "--optional"]],
+  ["--optional for manifests", ["images", "--manifests", "x", "--optional"]],
   ["two kinds of input at once", ["images", "--placeholders", "--manifests", "x"]],
   ["values for placeholders", ["images", "--placeholders", "x", "--values", "a.yaml"]],
   ["a transport that is not there", ["copy", "containers-storage:a", "oci:b:1"]],

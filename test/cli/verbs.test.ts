@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -167,6 +168,53 @@ test("bundle builds into a store and verify checks what is there", async () => {
   assert.notEqual(damaged.stderr, "");
 });
 
+test("bundle splits, signs and makes deltas; verify reads them all", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const [secret, open] = [join(work, "key.pem"), join(work, "key.pub")];
+  await writeFile(secret, privateKey.export({ type: "pkcs8", format: "pem" }));
+  await writeFile(open, publicKey.export({ type: "spki", format: "pem" }));
+  const store = join(work, "kinds");
+  const image = `${registry.host}/demo/hello:1`;
+  for (const version of ["1.0.0", "1.1.0"]) {
+    const release = [
+      `name: harbour`,
+      `version: ${version}`,
+      `images: ["${image}"]`,
+      `files: [{path: notes, from: notes.txt}]`,
+      `to: "file:${store}"`,
+    ];
+    await writeFile(join(work, `harbour-${version}.yaml`), release.join("\n"));
+  }
+  await writeFile(join(work, "notes.txt"), "beside the description");
+  const bundle = async (...args: readonly string[]) => {
+    const { status, stdout, stderr } = await stowage([
+      "bundle",
+      ...args,
+      "--key",
+      secret,
+      "--data",
+      join(work, "data"),
+    ]);
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout).key as string;
+  };
+  const verified = async (...args: readonly string[]) => {
+    const { status, stdout, stderr } = await stowage(["verify", ...args, "--key", open]);
+    return { status, stderr, ...JSON.parse(stdout) };
+  };
+  const old = join(store, await bundle(join(work, "harbour-1.0.0.yaml"), "--split", "1MiB"));
+  const delta = join(store, await bundle(join(work, "harbour-1.1.0.yaml"), "--base", `file:${old}`));
+  assert.deepEqual((await verified(old)).images, [image]);
+  assert.deepEqual((await verified(`${old}.001`)).problems, []);
+  const alone = await verified(delta);
+  assert.deepEqual([alone.status, alone.base], [0, "harbour-1.0.0"]);
+  assert.match(alone.stderr, /--base harbour-1\.0\.0/);
+  const both = await verified(delta, "--base", old);
+  assert.deepEqual([both.status, both.problems], [0, []]);
+  assert.equal((await stowage(["verify", join(work, "nothing.tar.gz")])).status, 2);
+  assert.equal((await stowage(["bundle", join(work, "harbour-1.0.0.yaml"), "--split", "a lot"])).status, 1);
+});
+
 test("a release description with problems is status 1 and names all of them", async () => {
   const release = join(work, "bad.yaml");
   for (const [text, reason] of [
@@ -244,7 +292,10 @@ test("run runs one function on one event and prints what comes of it", async () 
   const { status, stdout } = await run(event);
   assert.equal(status, 0);
   assert.equal(JSON.parse(stdout).type, "dev.stowage.index.updated.v1");
-  assert.match(await readFile(join(data, "store", "index", "index.yaml"), "utf8"), /lantern/);
+  assert.match(
+    await readFile(join(data, "store", "index", "whole", "texts", "000000000001", "index.yaml"), "utf8"),
+    /lantern/,
+  );
 
   assert.match((await run("{")).stderr, /EVENT_MALFORMED/);
   assert.match((await run({ ...event, id: undefined })).stderr, /EVENT_MALFORMED/);

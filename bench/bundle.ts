@@ -1,0 +1,220 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { findProgram } from "../test/real/programs.ts";
+import { buildMains } from "../tools/build.ts";
+import { imagesOnDisk, releases, sizes } from "./bundle-images.ts";
+import { type CountedRegistry, startCountedRegistry } from "./counted-registry.ts";
+import { type Measure, measured, median } from "./measured.ts";
+
+const ROUNDS = Number(process.env["STOWAGE_BENCH_ROUNDS"] ?? 3);
+/** Gigabytes of the bundles that are generated, to see whether memory grows with them. */
+const GENERATED = (process.env["STOWAGE_BENCH_GENERATED"] ?? "1,20").split(",").map(Number);
+
+/** Something that makes one file of images, ready to be carried. */
+interface Tool {
+  readonly name: string;
+  readonly program: string;
+  /** @returns argv of what leaves its result in `directory/out` */
+  command(registry: string, directory: string): Promise<readonly string[]>;
+}
+
+const images = releases["1.0.0"];
+
+async function script(directory: string, lines: readonly string[]): Promise<readonly string[]> {
+  const file = join(directory, "run.sh");
+  await writeFile(file, ["set -e", `cd '${directory}'`, "mkdir out work", ...lines, ""].join("\n"));
+  return ["sh", file];
+}
+
+const nameOf = (image: string): string => image.replaceAll(/[/:]/g, "-");
+
+const peers: readonly Tool[] = [
+  {
+    name: "skopeo copy docker-archive, one by one, tar and gzip",
+    program: "skopeo",
+    command: (registry, directory) =>
+      script(directory, [
+        ...images.map(
+          (image) =>
+            `skopeo --insecure-policy copy -q --src-tls-verify=false docker://${registry}/${image} docker-archive:work/${nameOf(image)}.tar:${image}`,
+        ),
+        "tar -cf - work | gzip -1 > out/images.tar.gz",
+      ]),
+  },
+  {
+    name: "skopeo sync to dir, tar",
+    program: "skopeo",
+    command: (registry, directory) =>
+      script(directory, [
+        ...images.map(
+          (image) =>
+            `skopeo --insecure-policy sync --scoped --src-tls-verify=false --src docker --dest dir ${registry}/${image} work >&2`,
+        ),
+        "tar -cf out/images.tar work",
+      ]),
+  },
+  {
+    name: "hauler store add image, store save",
+    program: "hauler",
+    command: (registry, directory) =>
+      script(directory, [
+        ...images.map((image) => `hauler store add image ${registry}/${image} -s work`),
+        "hauler store save -s work -f out/haul.tar.zst",
+      ]),
+  },
+];
+
+const releaseFile = async (directory: string, registry: string, version: keyof typeof releases): Promise<string> => {
+  const file = join(directory, `${version}.json`);
+  const all = releases[version].map((image) => `${registry}/${image}`);
+  await writeFile(file, JSON.stringify({ name: "bench", version, images: all }));
+  return file;
+};
+
+const stowage = (main: string): Tool => ({
+  name: "**stowage bundle**",
+  program: "node",
+  async command(registry, directory) {
+    const file = await releaseFile(directory, registry, "1.0.0");
+    return [
+      process.execPath,
+      main,
+      "bundle",
+      file,
+      "--to",
+      `file:${join(directory, "out")}`,
+      "--data",
+      join(directory, "data"),
+    ];
+  },
+});
+
+/**
+ * Make one file of twenty images of a real registry on disk: stowage as its built file, beside every peer on the PATH, taking
+ * turns. Then what the next releases move, and whether memory grows with a bundle.
+ *
+ * @returns Markdown
+ */
+export async function run(): Promise<string> {
+  const storage = await imagesOnDisk();
+  const directory = await mkdtemp(join(tmpdir(), "stowage-bench-"));
+  try {
+    const [main = ""] = await buildMains(directory, ["stowage"]);
+    const tools = [stowage(main), ...peers.filter(({ program }) => findProgram(program) !== undefined)];
+    const results = new Map(tools.map((tool) => [tool, [] as (Measure & { readonly size: number })[]]));
+    for (let round = 1; round <= ROUNDS; round++) {
+      for (const [tool, measures] of results) {
+        measures.push(await measureTool(tool, storage, await mkdtemp(join(directory, "round-"))));
+        process.stderr.write(`round ${round}: ${tool.name}: ${measures.at(-1)!.seconds.toFixed(2)} s\n`);
+      }
+    }
+    return [
+      ...table(results),
+      "",
+      `${images.length} images, ${mega(sizes.unique)} MB of layers, each counted once; medians of ${ROUNDS} rounds.`,
+      ...(await measureNext(main, storage, await mkdtemp(join(directory, "next-")))),
+      ...(await measureGenerated()),
+      ...peers.flatMap((tool) => (tools.includes(tool) ? [] : [`Not on the PATH: ${tool.program}.`])),
+    ].join("\n");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function measureTool(tool: Tool, storage: string, directory: string) {
+  try {
+    await using registry = await startCountedRegistry(storage);
+    const measure = await measured(await tool.command(registry.host, directory), environment(directory));
+    return { ...measure, size: await sizeBelow(join(directory, "out")) };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+const environment = (directory: string): NodeJS.ProcessEnv => ({
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+  HOME: directory,
+  XDG_RUNTIME_DIR: directory,
+});
+
+async function sizeBelow(directory: string): Promise<number> {
+  let size = 0;
+  for (const name of await readdir(directory)) size += (await stat(join(directory, name))).size;
+  return size;
+}
+
+/** The same release once more, and one with a changed layer: whole, and as a delta. */
+async function measureNext(main: string, storage: string, directory: string): Promise<readonly string[]> {
+  await using registry = await startCountedRegistry(storage);
+  await mkdir(join(directory, "out"));
+  const to = `file:${join(directory, "out")}`;
+  const bundle = async (version: keyof typeof releases, ...more: readonly string[]) => {
+    const file = await releaseFile(directory, registry.host, version);
+    const argv = [main, "bundle", file, "--to", to, "--data", join(directory, "data"), ...more];
+    const before = await moved(registry);
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { env: environment(directory) });
+    return {
+      ...(JSON.parse(stdout) as { key: string; size: number; moved: number; seconds: number }),
+      read: (await moved(registry)) - before,
+    };
+  };
+  const first = await bundle("1.0.0");
+  const again = await bundle("1.0.0");
+  const next = await bundle("1.1.0");
+  const delta = await bundle("1.1.0", "--base", join(directory, "out", first.key));
+  const line = (what: string, run: Awaited<ReturnType<typeof bundle>>): string =>
+    `| ${what} | ${run.seconds.toFixed(2)} s | ${mega(run.moved)} MB | ${mega(run.read)} MB | ${(run.moved / sizes.changed).toFixed(3)} | ${mega(run.size)} MB |`;
+  return [
+    "",
+    "| then | wall | layers moved | read from the registry | of the changed layer | size |",
+    "|---|---|---|---|---|---|",
+    line("the same release again", again),
+    line("one layer changed", next),
+    line("one layer changed, as a delta", delta),
+  ];
+}
+
+let total = 0;
+async function moved(registry: CountedRegistry): Promise<number> {
+  total += (await registry.traffic()).bytes;
+  return total;
+}
+
+async function measureGenerated(): Promise<readonly string[]> {
+  const rows: string[] = [];
+  for (const gigabytes of GENERATED) {
+    const argv = [process.execPath, join(import.meta.dirname, "bundle-generated.ts"), `${gigabytes}`];
+    const { peakBytes, seconds } = await measured(argv, process.env);
+    rows.push(`| ${gigabytes} GB | ${mega(peakBytes)} MB | ${seconds.toFixed(1)} s |`);
+  }
+  return ["", "| generated bundle | peak RSS | wall |", "|---|---|---|", ...rows];
+}
+
+function table(results: ReadonlyMap<Tool, readonly (Measure & { readonly size: number })[]>): string[] {
+  const rows = [...results].map(([tool, measures]) => {
+    const middle = (of: (measure: Measure & { readonly size: number }) => number): number => median(measures.map(of));
+    return {
+      tool,
+      seconds: middle(({ seconds }) => seconds),
+      cpu: middle(({ cpuSeconds }) => cpuSeconds),
+      peak: middle(({ peakBytes }) => peakBytes),
+      size: middle(({ size }) => size),
+    };
+  });
+  const best = Math.min(...rows.filter(({ tool }) => peers.includes(tool)).map(({ seconds }) => seconds));
+  return [
+    "| bundle | wall, of the best peer's | wall | CPU | peak RSS | size |",
+    "|---|---|---|---|---|---|",
+    ...rows.map(
+      ({ tool, seconds, cpu, peak, size }) =>
+        `| ${tool.name} | ${(seconds / best).toFixed(2)} | ${seconds.toFixed(2)} s | ${cpu.toFixed(2)} s | ${mega(peak)} MB | ${mega(size)} MB |`,
+    ),
+  ];
+}
+
+const mega = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
+
+if (import.meta.main) process.stdout.write(`${await run()}\n`);

@@ -1,0 +1,83 @@
+import { type HashingSegment, hashing, type Segment } from "../archive/index.ts";
+import { RejectedError } from "../errors.ts";
+import { contentSegment, type Descriptor, type Digest, hexOf, type Source } from "../oci/index.ts";
+
+/**
+ * The layers, configs and charts of a bundle, wherever they are read. Every one of them is checked against its digest,
+ * also where it is read in pieces: see {@linkcode Blobs.check}.
+ */
+export class Blobs {
+  /** Bytes read from registries. */
+  moved = 0;
+  /** Bytes read from a bundle that is there already. */
+  reused = 0;
+  /** What a bundle at hand has. */
+  readonly #held: ReadonlyMap<Digest, Segment>;
+  readonly #inPieces = new Map<HashingSegment, Digest>();
+
+  constructor(held: ReadonlyMap<Digest, Segment> = new Map()) {
+    this.#held = held;
+  }
+
+  segment(source: Source, descriptor: Descriptor): Segment {
+    const { digest, size } = descriptor;
+    const held = this.#held.get(digest);
+    const content = contentSegment(source, descriptor);
+    const counted: Segment = {
+      name: digest,
+      size,
+      read: (start, end, signal) => this.#count(held ?? content, held !== undefined, start, end, signal),
+    };
+    const hashed = hashing(counted);
+    return {
+      name: digest,
+      size,
+      read: (start, end, signal) => {
+        // the source has checked a whole read when it comes to its end
+        if (held === undefined && start === 0 && end === size) return counted.read(start, end, signal);
+        this.#inPieces.set(hashed, digest);
+        return hashed.read(start, end, signal);
+      },
+    };
+  }
+
+  /**
+   * Check what was read in pieces: to be called when all has been read, before any of it is shown to anybody.
+   *
+   * @throws RejectedError CONTENT_MISMATCH
+   */
+  async check(signal?: AbortSignal): Promise<void> {
+    for (const [hashed, digest] of this.#inPieces) {
+      const actual = await hashed.sha256(signal);
+      if (actual !== hexOf(digest)) {
+        throw new RejectedError("CONTENT_MISMATCH", `Cannot bundle ${digest}: its bytes have digest sha256:${actual}`);
+      }
+      this.#inPieces.delete(hashed);
+    }
+  }
+
+  async *#count(
+    content: Segment,
+    isHeld: boolean,
+    start: number,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of content.read(start, end, signal)) {
+      if (isHeld) this.reused += chunk.byteLength;
+      else this.moved += chunk.byteLength;
+      yield chunk;
+    }
+  }
+}
+
+/** A segment whose last byte is given only after `check` has passed. */
+export const gated = (content: Segment, check: (signal?: AbortSignal) => Promise<void>): Segment => ({
+  ...content,
+  async *read(start, end, signal) {
+    if (end < content.size || start === end) return yield* content.read(start, end, signal);
+    yield* content.read(start, end - 1, signal);
+    await check(signal);
+    yield* content.read(end - 1, end, signal);
+  },
+});
