@@ -1,9 +1,4 @@
-import { createCipheriv, createHash } from "node:crypto";
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { buildImage, buildLayer, copy, type Layer, openBuilt, openRegistries } from "../lib/oci/index.ts";
-import { startDockerRegistry } from "../test/real/docker-registry.ts";
+import { type BenchImage, imagesOnDisk } from "./images-on-disk.ts";
 
 /** Megabytes of all layers together, each counted once. */
 const TOTAL = Number(process.env["STOWAGE_BENCH_MB"] ?? 2000);
@@ -29,43 +24,13 @@ export const sizes = {
   changed: PART * 1e6,
 };
 
-/**
- * The storage of a registry that holds the images of {@linkcode releases}. Made when it is used for the first time, and kept
- * below the directory for temporary files.
- *
- * @returns its directory
- */
-export async function imagesOnDisk(): Promise<string> {
-  const directory = join(tmpdir(), "stowage-bench-bundle", `${TOTAL}`);
-  if (await stat(directory).catch(() => undefined)) return directory;
-  await mkdir(dirname(directory), { recursive: true });
-  const unfinished = await mkdtemp(join(dirname(directory), "unfinished-"));
-  try {
-    await push(unfinished);
-    await rename(unfinished, directory);
-    return directory;
-  } finally {
-    await rm(unfinished, { recursive: true, force: true });
-  }
-}
+/** The storage of a registry that holds the images of {@linkcode releases}. @returns its directory */
+export const releasesOnDisk = (): Promise<string> =>
+  imagesOnDisk(`bundle-${TOTAL}`, [...new Set(Object.values(releases).flat())].map(imageOf));
 
-async function push(directory: string): Promise<void> {
-  await using registry = await startDockerRegistry({ directory });
-  const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "stowage-bench" });
-  for (const name of new Set(Object.values(releases).flat())) {
-    const [repository = "", tag = ""] = name.split(":");
-    const number = Number(repository.split("-")[1]);
-    const layers: Layer[] = [];
-    for (const seed of [`base ${Math.floor((number - 1) / FAMILY)}`, `${repository} first`, `${name} last`]) {
-      layers.push(await buildLayer([{ path: "data", content: noise(seed, Math.round(PART * 1e6)) }], { level: 0 }));
-    }
-    const image = buildImage({ layers, platform: "linux/amd64" });
-    await copy(openBuilt({ [tag]: image }), tag, registries.repository(registry.host, repository));
-  }
-}
-
-/** Bytes that cannot be compressed, the same for the same seed. */
-function noise(seed: string, size: number): Uint8Array {
-  const key = createHash("sha256").update(seed).digest();
-  return createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(size));
+function imageOf(name: string): BenchImage {
+  const [repository = ""] = name.split(":");
+  const number = Number(repository.split("-")[1]);
+  const seeds = [`base ${Math.floor((number - 1) / FAMILY)}`, `${repository} first`, `${name} last`];
+  return { name, layers: seeds.map((seed) => ({ seed, bytes: Math.round(PART * 1e6) })) };
 }

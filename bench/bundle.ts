@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { findProgram } from "../test/real/programs.ts";
 import { buildMains } from "../tools/build.ts";
-import { imagesOnDisk, releases, sizes } from "./bundle-images.ts";
+import { releases, releasesOnDisk, sizes } from "./bundle-images.ts";
 import { type CountedRegistry, startCountedRegistry } from "./counted-registry.ts";
 import { type Measure, measured, median } from "./measured.ts";
 
@@ -99,7 +99,7 @@ const stowage = (main: string): Tool => ({
  * @returns Markdown
  */
 export async function run(): Promise<string> {
-  const storage = await imagesOnDisk();
+  const storage = await releasesOnDisk();
   const directory = await mkdtemp(join(tmpdir(), "stowage-bench-"));
   try {
     const [main = ""] = await buildMains(directory, ["stowage"]);

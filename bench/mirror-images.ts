@@ -1,9 +1,4 @@
-import { createCipheriv, createHash } from "node:crypto";
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { buildImage, buildLayer, copy, type Layer, openBuilt, openRegistries } from "../lib/oci/index.ts";
-import { startDockerRegistry } from "../test/real/docker-registry.ts";
+import { imagesOnDisk } from "./images-on-disk.ts";
 
 const IMAGES = 20;
 /** Images that stand on one base. */
@@ -28,45 +23,16 @@ export const imageNames = Array.from({ length: IMAGES }, (_, position) => `bench
 /** Name of what is in the cache. */
 const VERSION = "1";
 
-/**
- * The storage of a registry that holds {@linkcode imageNames}. Made when it is used for the first time, and kept below the
- * directory for temporary files.
- *
- * @returns its directory
- */
-export async function imagesOnDisk(): Promise<string> {
-  const directory = join(tmpdir(), "stowage-bench-mirror", VERSION);
-  if (await stat(directory).catch(() => undefined)) return directory;
-  await mkdir(dirname(directory), { recursive: true });
-  const unfinished = await mkdtemp(join(dirname(directory), "unfinished-"));
-  try {
-    await push(unfinished);
-    await rename(unfinished, directory);
-    return directory;
-  } finally {
-    await rm(unfinished, { recursive: true, force: true });
-  }
-}
+/** The storage of a registry that holds {@linkcode imageNames}. @returns its directory */
+export const mirroredOnDisk = (): Promise<string> => imagesOnDisk(`mirror-${VERSION}`, imageNames.map(imageOf));
 
-async function push(directory: string): Promise<void> {
-  await using registry = await startDockerRegistry({ directory });
-  const registries = openRegistries({ settings: [], credentialFiles: [], userAgent: "stowage-bench" });
-  for (const [position, name] of imageNames.entries()) {
-    const [repository = "", tag = ""] = name.split(":");
-    const layers: Layer[] = [];
-    for (const [size, seed] of [
-      ...BASE.map((size) => [size, `base ${Math.floor(position / FAMILY)}`] as const),
-      ...OWN.map((size) => [size, `own ${position}`] as const),
-    ]) {
-      layers.push(await buildLayer([{ path: "data", content: noise(`${seed} ${size}`, size * 1e6) }], { level: 0 }));
-    }
-    const image = buildImage({ layers, platform: "linux/amd64" });
-    await copy(openBuilt({ [tag]: image }), tag, registries.repository(registry.host, repository));
-  }
-}
+const imageOf = (name: string, position: number) => ({
+  name,
+  layers: [
+    ...BASE.map((size) => layerOf(`base ${Math.floor(position / FAMILY)}`, size)),
+    ...OWN.map((size) => layerOf(`own ${position}`, size)),
+  ],
+});
 
-/** Bytes that cannot be compressed, the same for the same seed. */
-function noise(seed: string, size: number): Uint8Array {
-  const key = createHash("sha256").update(seed).digest();
-  return createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(size));
-}
+/** @param size in megabytes */
+const layerOf = (seed: string, size: number) => ({ seed: `${seed} ${size}`, bytes: size * 1e6 });

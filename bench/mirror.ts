@@ -6,7 +6,7 @@ import { findProgram } from "../test/real/programs.ts";
 import { buildMains } from "../tools/build.ts";
 import { startCountedRegistry } from "./counted-registry.ts";
 import { type Measure, measured, median } from "./measured.ts";
-import { imageNames, imagesOnDisk, sizes } from "./mirror-images.ts";
+import { imageNames, mirroredOnDisk, sizes } from "./mirror-images.ts";
 import { type Hop, peers, stowage, type Tool } from "./mirror-tools.ts";
 
 const ROUNDS = Number(process.env["STOWAGE_BENCH_ROUNDS"] ?? 3);
@@ -37,7 +37,7 @@ interface Result {
  * @returns Markdown: tables of medians, and which peers are missing
  */
 export async function run(): Promise<string> {
-  const source = await imagesOnDisk();
+  const source = await mirroredOnDisk();
   const directory = await mkdtemp(join((await hasRoom(MEMORY_DISK)) ? MEMORY_DISK : tmpdir(), "stowage-bench-"));
   try {
     const [main = ""] = await buildMains(directory, ["stowage"]);

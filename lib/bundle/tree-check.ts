@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { RejectedError } from "../errors.ts";
 import {
   type Bytes,
@@ -7,10 +6,10 @@ import {
   digestOf,
   isDigest,
   isManifest,
-  MAX_MANIFEST_BYTES,
   type Manifest,
   mediaTypes,
   parseManifest,
+  readBlob,
 } from "../oci/index.ts";
 
 /** What manifests may need in memory, all together. */
@@ -62,18 +61,10 @@ export class TreeCheck {
   }
 
   async #takeBlob(path: string, size: number, body: Bytes, hex: string, shard: string): Promise<void> {
-    const hash = createHash("sha256");
-    const chunks: Uint8Array[] = [];
-    let mayBeManifest = size <= MAX_MANIFEST_BYTES;
-    for await (const chunk of body) {
-      hash.update(chunk);
-      // JSON begins with a brace, which no layer does
-      if (chunks.length === 0 && chunk[0] !== 0x7b) mayBeManifest = false;
-      if (mayBeManifest) chunks.push(Buffer.from(chunk));
-    }
-    if (hash.digest("hex") !== hex || !hex.startsWith(shard)) this.#say(`${path} does not have the digest of its name`);
+    const { digest, manifest } = await readBlob(body, size);
+    if (digest !== `sha256:${hex}` || !hex.startsWith(shard)) this.#say(`${path} does not have the digest of its name`);
     this.#blobs.set(`sha256:${hex}`, size);
-    if (!mayBeManifest) return;
+    if (manifest === undefined) return;
     this.#keptBytes += size;
     if (this.#keptBytes > MAX_KEPT) {
       throw new RejectedError(
@@ -81,7 +72,7 @@ export class TreeCheck {
         `Cannot verify ${this.#name}: its manifests need more than ${MAX_KEPT} bytes`,
       );
     }
-    this.#kept.set(`sha256:${hex}`, Buffer.concat(chunks));
+    this.#kept.set(`sha256:${hex}`, manifest);
   }
 
   async #takeLink(path: string, body: Bytes, [, name = "", kind, hex, tag, history]: RegExpExecArray): Promise<void> {

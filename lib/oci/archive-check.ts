@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { ReadEntry } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
+import { readBlob } from "./blob-check.ts";
 import type { Bytes } from "./content.ts";
 import { type Descriptor, type Digest, isManifest, mediaTypes } from "./descriptor.ts";
 import { parseDockerManifest } from "./docker-manifest.ts";
@@ -34,18 +34,10 @@ export class ArchiveCheck {
       this.#kept.set(path, await this.#keep(path, size, body));
       return;
     }
-    const hash = createHash("sha256");
-    const chunks: Uint8Array[] = [];
-    let mayBeManifest = size <= MAX_MANIFEST_BYTES;
-    for await (const chunk of body) {
-      hash.update(chunk);
-      // JSON begins with a brace, which no layer does
-      if (chunks.length === 0 && chunk[0] !== 0x7b) mayBeManifest = false;
-      if (mayBeManifest) chunks.push(Buffer.from(chunk));
-    }
-    if (hash.digest("hex") !== hex) this.#problems.push(`${path} does not have the digest of its name`);
+    const { digest, manifest } = await readBlob(body, size);
+    if (digest !== `sha256:${hex}`) this.#problems.push(`${path} does not have the digest of its name`);
     this.#sizes.set(`sha256:${hex}`, size);
-    if (mayBeManifest) this.#remember(path, Buffer.concat(chunks));
+    if (manifest !== undefined) this.#remember(path, manifest);
   }
 
   /** Follow every reference. @returns the names of the images */

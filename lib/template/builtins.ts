@@ -1,3 +1,4 @@
+import { compareUtf8 } from "../yaml/index.ts";
 import { formatValue, sprint, sprintf, sprintln } from "./format.ts";
 import {
   type Argument,
@@ -8,7 +9,7 @@ import {
   variadicFunction,
 } from "./function-table.ts";
 import { isPrintable } from "./quoting.ts";
-import { compareStrings, isTrue, Struct, TypedMap, TypedSlice, typeName, type Value } from "./value.ts";
+import { isTrue, Struct, TypedMap, TypedSlice, typeName, type Value } from "./value.ts";
 
 const fail = (message: string): never => {
   throw new FunctionError(message);
@@ -122,7 +123,7 @@ function less(a: Argument, b: Argument): boolean {
   if (kind === undefined || other === undefined) return fail("invalid type for comparison");
   if (kind !== other) return incompatible(a, b);
   if (kind === "bool") return fail("invalid type for comparison");
-  if (kind === "string") return compareStrings(a as string, b as string) < 0;
+  if (kind === "string") return compareUtf8(a as string, b as string) < 0;
   return (a as bigint) < (b as bigint);
 }
 

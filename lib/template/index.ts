@@ -21,7 +21,6 @@ export { isPrintable, quote } from "./quoting.ts";
 export { type Place, TemplateError } from "./template-error.ts";
 export { parseTemplates, type TemplateSet, type TemplateSource } from "./template-set.ts";
 export {
-  compareStrings,
   isTrue,
   kindName,
   Struct,

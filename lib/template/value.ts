@@ -1,3 +1,4 @@
+import { compareUtf8 } from "../yaml/index.ts";
 import type { TemplateFunction } from "./function-table.ts";
 
 /**
@@ -138,18 +139,5 @@ export function isTrue(value: Value): boolean {
   return value instanceof Struct || value.length > 0;
 }
 
-/** Compares as Go does, by bytes of UTF-8: other than `<` for characters beyond the basic plane. */
-export function compareStrings(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-    if (x !== y) return byteOrder(x) - byteOrder(y);
-  }
-  return a.length - b.length;
-}
-
-/** Moves surrogates, which are four bytes in UTF-8, behind all other code units. */
-const byteOrder = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
-
 /** The keys of a map in the order in which Go's templates range over it and fmt prints it. */
-export const sortedKeys = (map: ReadonlyMap<string, Value>): string[] => [...map.keys()].sort(compareStrings);
+export const sortedKeys = (map: ReadonlyMap<string, Value>): string[] => [...map.keys()].sort(compareUtf8);

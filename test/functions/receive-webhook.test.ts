@@ -10,7 +10,8 @@ import { compose } from "../../lib/compose.ts";
 import { checkConfig } from "../../lib/config/index.ts";
 import { TransientError } from "../../lib/errors.ts";
 import { answer, defineSink, type HttpRequest } from "../../lib/runtime/index.ts";
-import { parseTriggers, startLocal } from "../../lib/runtime/local/index.ts";
+import { startLocal } from "../../lib/runtime/local/index.ts";
+import { collectTrigger } from "../fixtures/collect-trigger.ts";
 import { type Kind, proven, SECRET, sample, settingsOf } from "../webhooks/deliveries.ts";
 import { bodyOf, collectingLog, Harness } from "./harness.ts";
 
@@ -184,20 +185,6 @@ test("no log line carries a secret", async () => {
   assert.doesNotMatch(JSON.stringify(harness.log.lines), /correct.{1,3}horse/);
 });
 
-const wiring = parseTriggers([
-  {
-    name: "trigger.yaml",
-    text: `
-apiVersion: eventing.knative.dev/v1
-kind: Trigger
-metadata: { name: collect }
-spec:
-  broker: b
-  subscriber: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: collect } }
-`,
-  },
-]);
-
 /** The function behind a real host with a real journal, and who gets its events. */
 async function startHost(...sources: readonly object[]) {
   const delivered: (string | undefined)[] = [];
@@ -212,7 +199,7 @@ async function startHost(...sources: readonly object[]) {
       collect: async () => ({ default: collect }),
       "receive-webhook": async () => ({ default: receiveWebhook }),
     },
-    wiring,
+    wiring: collectTrigger,
     directory: await mkdtemp(join(directory, "broker-")),
     port: 0,
     log,

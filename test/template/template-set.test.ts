@@ -5,7 +5,6 @@ import { RejectedError } from "../../lib/errors.ts";
 import {
   Budget,
   type BudgetLimits,
-  compareStrings,
   parseTemplates,
   Struct,
   TemplateError,
@@ -201,15 +200,6 @@ test("trim markers take all space beside them, up to the next action", () => {
     fc.property(word, space, space, word, (before, left, right, after) => {
       const text = `${before}${left}{{- 1 -}}${right}${after}`;
       assert.equal(execute(text), `${before}1${after}`);
-    }),
-  );
-});
-
-test("strings are ordered by their bytes in UTF-8", () => {
-  const text = fc.string({ unit: "binary", maxLength: 4 });
-  fc.assert(
-    fc.property(text, text, (a, b) => {
-      assert.equal(Math.sign(compareStrings(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)));
     }),
   );
 });

@@ -12,6 +12,11 @@ export interface ChartFile {
   readonly bytes: Uint8Array;
 }
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The text of a file; what is no UTF-8 becomes U+FFFD. */
+export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
+
 /** What helm takes (helm v4.1.4 pkg/chart/loader/archive), for a chart with everything packed in it. */
 const MAX_CHART_BYTES = 100 * 1024 * 1024;
 const MAX_FILE_BYTES = 5 * 1024 * 1024;

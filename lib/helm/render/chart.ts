@@ -1,6 +1,6 @@
 import type { Value } from "../../template/index.ts";
 import { readYaml } from "../../yaml/index.ts";
-import { ChartAllowance, type ChartFile, readChartFiles, unpackChart } from "./chart-source.ts";
+import { ChartAllowance, type ChartFile, readChartFiles, textOf, unpackChart } from "./chart-source.ts";
 import { isTable, type Table } from "./coalesce.ts";
 import { type Metadata, readMetadata } from "./metadata.ts";
 import { Refusal, refusalOf, refusing } from "./refusal.ts";
@@ -49,7 +49,7 @@ async function chartOf(files: readonly ChartFile[], allowance: ChartAllowance, d
   const kept = files.filter(({ path }) => !consumed.has(path) || (metadata.apiVersion === "v1" && legacy.has(path)));
   return {
     metadata,
-    values: refusing("cannot load values.yaml", () => readValues(textOf(own.get("values.yaml")))),
+    values: refusing("cannot load values.yaml", () => readValues(textIn(own.get("values.yaml")))),
     schema: own.get("values.schema.json")?.bytes,
     definition: new Map(
       files.filter(({ path }) => consumed.has(path) || path === "Images.lock").map(({ path, bytes }) => [path, bytes]),
@@ -82,14 +82,13 @@ function metadataOf(files: ReadonlyMap<string, ChartFile>): Metadata {
 }
 
 function mappingOf(file: ChartFile | undefined): Table {
-  const value: Value = readYaml(textOf(file));
+  const value: Value = readYaml(textIn(file));
   if (value === null) return new Map();
   if (!isTable(value)) throw new Refusal("it is not a mapping");
   return value;
 }
 
-const textOf = (file: ChartFile | undefined): string => (file === undefined ? "" : decoder.decode(file.bytes));
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const textIn = (file: ChartFile | undefined): string => (file === undefined ? "" : textOf(file.bytes));
 
 async function subchartsOf(
   files: readonly ChartFile[],

@@ -1,13 +1,6 @@
-import {
-  type CallContext,
-  compareStrings,
-  TypedMap,
-  TypedSlice,
-  templateFunction,
-  type Value,
-} from "../../template/index.ts";
-import { writeYaml, YamlError } from "../../yaml/index.ts";
-import type { ChartFile } from "./chart-source.ts";
+import { type CallContext, TypedMap, TypedSlice, templateFunction, type Value } from "../../template/index.ts";
+import { compareUtf8, writeYaml, YamlError } from "../../yaml/index.ts";
+import { type ChartFile, textOf } from "./chart-source.ts";
 import { glob } from "./glob.ts";
 
 type Methods = TypedMap["methods"];
@@ -63,10 +56,8 @@ function filesMap(files: readonly (readonly [path: string, bytes: Uint8Array])[]
 }
 
 const nothing = new Uint8Array();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-const byPath = ([a]: readonly [string, Value], [b]: readonly [string, Value]): number => compareStrings(a, b);
+const byPath = ([a]: readonly [string, Value], [b]: readonly [string, Value]): number => compareUtf8(a, b);
 
 /** Go's path.Base of a path that names a file. */
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

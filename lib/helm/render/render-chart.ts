@@ -1,24 +1,16 @@
 import { createHash } from "node:crypto";
-import { helmFunctions, sprigFunctions } from "../../template/functions/index.ts";
-import {
-  type BranchText,
-  Budget,
-  compareStrings,
-  Exploration,
-  type FunctionTable,
-  parseTemplates,
-  pathsOf,
-  TemplateError,
-  type TemplateSet,
-  templateFunction,
-} from "../../template/index.ts";
+import { type BranchText, Budget, Exploration, pathsOf } from "../../template/index.ts";
+import { compareUtf8 } from "../../yaml/index.ts";
 import { capabilitiesObject, type KubeVersion, parseKubeVersion } from "./capabilities.ts";
 import type { Chart } from "./chart.ts";
+import { textOf } from "./chart-source.ts";
 import { coalesceValues, type Table } from "./coalesce.ts";
 import { type PlacedChart, placeChart } from "./dependencies.ts";
 import type { KnownOfRender, KnownOutputs } from "./known-outputs.ts";
 import { inInstallOrder, type KnownManifests, type Manifest, manifestsOf } from "./manifests.ts";
-import { Refusal, refusalOf } from "./refusal.ts";
+import { namesOf, parse } from "./parsed-templates.ts";
+import { Refusal } from "./refusal.ts";
+import { Failures, type RenderFailure } from "./render-failures.ts";
 import { type ChartTemplate, chartTemplates, isPartial, ValuesMap } from "./template-data.ts";
 import { inRange } from "./versions.ts";
 
@@ -51,15 +43,6 @@ export interface ExploreRequest {
   /** Whether a branch of this source text is worth exploring. */
   consider?(source: string): boolean;
   readonly budget?: Budget;
-}
-
-/** Something for which helm would refuse the chart. */
-export interface RenderFailure {
-  /** The template it happened in; none where it is the whole chart's affair. */
-  readonly template?: string;
-  /** The innermost place, where one is known: it may lie in another template, which was included. */
-  readonly place?: { readonly name: string; readonly line: number; readonly column: number };
-  readonly reason: string;
 }
 
 export interface ChartRender {
@@ -121,37 +104,6 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   };
 }
 
-/** What failed so far; the first one is thrown where nothing may. */
-class Failures {
-  readonly tolerated: boolean;
-  readonly all: RenderFailure[] = [];
-
-  constructor(tolerated: boolean) {
-    this.tolerated = tolerated;
-  }
-
-  /** @throws the error, unless it is a failure of the chart and failures are tolerated */
-  add(error: unknown, template?: string): void {
-    const refusal = refusalOf(error, error instanceof Refusal ? template : undefined);
-    if (!this.tolerated || !(refusal instanceof Refusal)) throw refusal;
-    this.all.push({
-      ...(template === undefined ? {} : { template }),
-      ...(error instanceof TemplateError ? { place: error.place } : {}),
-      reason: refusal.message,
-    });
-  }
-
-  /** @returns what `run` gives; undefined when it failed */
-  collect<T>(template: string | undefined, run: () => T): T | undefined {
-    try {
-      return run();
-    } catch (error) {
-      this.add(error, template);
-      return undefined;
-    }
-  }
-}
-
 /** Explores all templates of a chart, and knows which of them is executed. */
 class Explorer {
   readonly exploration: Exploration;
@@ -193,14 +145,6 @@ function checkKubeVersion({ metadata: { kubeVersion } }: Chart, kube: KubeVersio
     );
   }
 }
-
-/** The two functions that need the templates of the render, beside all others. */
-const functions: FunctionTable = new Map([
-  ...sprigFunctions(),
-  ...helmFunctions(),
-  ["include", templateFunction(["string", "any"], ({ execute }, name, data) => execute(name, data))],
-  ["tpl", templateFunction(["string", "any"], ({ evaluate }, text, data) => evaluate(text, data))],
-]);
 
 interface Output {
   readonly name: string;
@@ -250,7 +194,7 @@ function execute(
     remembered?.set(template, text);
     keep(name, text);
   }
-  return outputs.sort((a, b) => compareStrings(a.name, b.name));
+  return outputs.sort((a, b) => compareUtf8(a.name, b.name));
 }
 
 /** Everything besides values that makes templates put out something else. */
@@ -262,38 +206,6 @@ const circumstancesOf = (templates: readonly ChartTemplate[], request: RenderReq
     request.releaseName,
     request.namespace,
   ]);
-
-const namesOf = (templates: readonly ChartTemplate[]): string => templates.map(({ name }) => name).join("\n");
-
-/** The sets a chart's templates were parsed to: other values need no other one, unless they switch subcharts. */
-const parsed = new WeakMap<Chart, Map<string, TemplateSet>>();
-const MAX_SETS = 6;
-
-function parse(chart: Chart, templates: readonly ChartTemplate[], failures: Failures): TemplateSet {
-  const names = namesOf(templates);
-  const sets = parsed.get(chart) ?? new Map<string, TemplateSet>();
-  parsed.set(chart, sets);
-  const known = sets.get(names);
-  if (known !== undefined) return known;
-  const sources = new Map(templates.map(({ name, file }) => [name, { name, text: decoder.decode(file.bytes) }]));
-  for (;;) {
-    try {
-      const set = parseTemplates(sources.values(), functions);
-      if (sources.size === templates.length) {
-        if (sets.size >= MAX_SETS) sets.delete(sets.keys().next().value!);
-        sets.set(names, set);
-      }
-      return set;
-    } catch (error) {
-      const failed = error instanceof TemplateError ? error.place.name : undefined;
-      failures.add(error, failed);
-      // without the one that cannot be parsed; nothing that is not one of them can have failed
-      if (failed === undefined || !sources.delete(failed)) throw error;
-    }
-  }
-}
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** All that is asked for, as helm prints it. */
 function arranged(
@@ -315,7 +227,7 @@ function crdsOf({ chart, path, dependencies }: PlacedChart): readonly Manifest[]
     .filter((file) => file.path.startsWith("crds/") && /\.(?:ya?ml|json)$/i.test(file.path))
     .map((file) => ({
       path: `${path}/${file.path}`,
-      text: decoder.decode(file.bytes),
+      text: textOf(file.bytes),
       value: undefined,
       kind: "CustomResourceDefinition",
     }));

@@ -1,5 +1,5 @@
-import { compareStrings, FunctionError, TypedMap, templateFunction, type Value } from "../../template/index.ts";
-import { writeYaml } from "../../yaml/index.ts";
+import { FunctionError, TypedMap, templateFunction, type Value } from "../../template/index.ts";
+import { compareUtf8, writeYaml } from "../../yaml/index.ts";
 import type { ChartFile } from "./chart-source.ts";
 import { isTable, type Table, tableAt, valueAt } from "./coalesce.ts";
 import type { PlacedChart } from "./dependencies.ts";
@@ -79,7 +79,7 @@ export function chartTemplates(root: PlacedChart, values: Table, release: Releas
 export const isPartial = (name: string): boolean => /(?:^|\/)_[^/]*$/.test(name);
 
 const deepestFirst = ({ name: a }: ChartTemplate, { name: b }: ChartTemplate): number =>
-  b.split("/").length - a.split("/").length || compareStrings(b, a);
+  b.split("/").length - a.split("/").length || compareUtf8(b, a);
 
 /**
  * A map seen as helm's type `common.Values`, which has methods (helm v4.1.4 pkg/chart/common/values.go). It keeps nothing

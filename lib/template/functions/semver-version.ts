@@ -1,5 +1,5 @@
+import { compareUtf8 } from "../../yaml/index.ts";
 import { FunctionError } from "../function-table.ts";
-import { compareStrings } from "../value.ts";
 
 export interface Version {
   readonly major: bigint;
@@ -56,7 +56,7 @@ function identifierPrecedes(a: string, b: string): boolean {
   if (a === "" || b === "") return a === "";
   const [x, y] = [numberOf(a), numberOf(b)];
   if (x !== undefined && y !== undefined) return x <= y;
-  if (x === undefined && y === undefined) return compareStrings(a, b) < 0;
+  if (x === undefined && y === undefined) return compareUtf8(a, b) < 0;
   return x !== undefined;
 }
 

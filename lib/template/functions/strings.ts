@@ -1,3 +1,4 @@
+import { compareUtf8 } from "../../yaml/index.ts";
 import { formatValue } from "../format.ts";
 import {
   type CallContext,
@@ -7,7 +8,7 @@ import {
   variadicFunction,
 } from "../function-table.ts";
 import { quote } from "../quoting.ts";
-import { compareStrings, kindName, TypedMap, TypedSlice, type Value } from "../value.ts";
+import { kindName, TypedMap, TypedSlice, type Value } from "../value.ts";
 import { initials, joinedWords, pascalCase, swapCase, title, untitle, withoutSpaces } from "./case.ts";
 import { byteLength, byteSlice, changeCase, isSpace, lower, toText, upper } from "./conversion.ts";
 import { elementsOf } from "./lists.ts";
@@ -239,7 +240,7 @@ export const stringFunctions: readonly (readonly [string, TemplateFunction])[] =
     templateFunction(["any"], (context, value) => {
       const texts = kindName(value) === "slice" ? toTexts(value) : [toText(value)];
       context.spend(texts.length);
-      return stringSlice(texts.sort(compareStrings));
+      return stringSlice(texts.sort(compareUtf8));
     }),
   ],
   ["split", templateFunction(["string", "string"], (_, separator, text) => numbered(splitText(text, separator)))],

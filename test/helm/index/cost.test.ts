@@ -1,36 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Claim, writeRecord } from "../../../lib/helm/index/record.ts";
+import { writeRecord } from "../../../lib/helm/index/record.ts";
 import { refreshRecords, writeIndex } from "../../../lib/helm/index.ts";
 import { copy, openBuilt } from "../../../lib/oci/index.ts";
 import { openMemory } from "../../../lib/oci/memory.ts";
 import { openStore } from "../../../lib/store/index.ts";
 import { chartArtifact } from "../../fixtures/chart-artifact.ts";
+import { claimOf } from "./claim.ts";
 import { readIndex } from "./read-index.ts";
 import { seenBy } from "./seen-by.ts";
 
 const HOST = "registry.example.com";
 const { signal } = new AbortController();
 
-const claimOf = (name: string): Claim => ({
-  registry: HOST,
-  repository: `charts/${name}`,
-  tag: "1.0.0",
-  manifest: `sha256:${"a".repeat(64)}`,
-  chart: {
-    mediaType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-    digest: `sha256:${"b".repeat(64)}`,
-    size: 1,
-  },
-  created: "2030-01-05T07:59:00.000Z",
-  by: "event-0",
-  metadata: { apiVersion: "v2", name, version: "1.0.0" },
-});
-
 /** What a push asks of the store when the index has some other charts. */
 async function operationsOfPush(others: number): Promise<readonly string[]> {
   const store = await openStore("memory:");
-  const claims = Array.from({ length: others }, (_, i) => claimOf(`chart-${String(i).padStart(4, "0")}`));
+  const claims = Array.from({ length: others }, (_, i) =>
+    claimOf({ name: `chart-${String(i).padStart(4, "0")}`, version: "1.0.0" }),
+  );
   for (const claim of claims) await writeRecord(store, claim);
   // the last two heads are kept: from the third on all pushes do the same
   for (const claim of claims.slice(0, 3)) {

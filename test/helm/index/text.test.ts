@@ -13,24 +13,9 @@ import type { Claim } from "../../../lib/helm/index/record.ts";
 import { EPOCH, jsonForm, yamlForm } from "../../../lib/helm/index/text.ts";
 import { openStore } from "../../../lib/store/index.ts";
 import { openHelm } from "../../real/helm.ts";
+import { claimOf } from "./claim.ts";
 
 const ROOT = "index/whole/";
-const claimOf = (
-  metadata: Partial<Claim["metadata"]> & { readonly name: string; readonly version: string },
-): Claim => ({
-  registry: "r.example",
-  repository: `charts/${metadata.name.toLowerCase()}`,
-  tag: "t",
-  manifest: `sha256:${"a".repeat(64)}`,
-  chart: {
-    mediaType: "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-    digest: `sha256:${"b".repeat(64)}`,
-    size: 1,
-  },
-  created: "2030-01-05T07:59:00.000Z",
-  by: "event-1",
-  metadata: { apiVersion: "v2", ...metadata },
-});
 const yamlOf = (name: string, claims: readonly Claim[]) =>
   yamlForm.head(EPOCH, false) + yamlForm.chart(name, foldChart(claims).entries) + yamlForm.foot;
 const jsonOf = (name: string, claims: readonly Claim[]) =>

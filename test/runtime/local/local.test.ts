@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { originate } from "../../../lib/events/index.ts";
 import { defineHttpFunction, defineSink, type HttpFunction } from "../../../lib/runtime/index.ts";
-import { type FunctionTable, type LocalOptions, parseTriggers, startLocal } from "../../../lib/runtime/local/index.ts";
+import { type FunctionTable, type LocalOptions, startLocal } from "../../../lib/runtime/local/index.ts";
 import { newEvent, silent } from "../../contracts/host.ts";
+import { collectTrigger } from "../../fixtures/collect-trigger.ts";
 
 let directory: string;
 let received: string[];
@@ -17,19 +18,6 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const collect = defineSink({ name: "collect", needs: [], run: async ({ id }) => void received.push(id) });
-const wiring = parseTriggers([
-  {
-    name: "t.yaml",
-    text: `
-apiVersion: eventing.knative.dev/v1
-kind: Trigger
-metadata: { name: collect }
-spec:
-  broker: b
-  subscriber: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: collect } }
-`,
-  },
-]);
 const web = (name: string, paths: readonly string[], answer?: HttpFunction<never, "publish">["answer"]) =>
   defineHttpFunction({
     name,
@@ -43,7 +31,7 @@ const tableOf = (...functions: readonly { readonly name: string }[]): FunctionTa
 const start = async (more: Partial<LocalOptions> = {}) => {
   const host = await startLocal({
     functions: tableOf(collect),
-    wiring,
+    wiring: collectTrigger,
     directory,
     port: 0,
     log: silent,
