@@ -1,6 +1,8 @@
 import { followHint, openCoverage, type ReconcileOptions, reconcile } from "../lib/helm/index.ts";
 import { defineFunction } from "../lib/runtime/index.ts";
 
+const PUSHED = "dev.stowage.artifact.pushed.v1";
+
 /**
  * Keeps the chart index: reads again what a hint points at, writes its records and the index; on a schedule, all of it.
  *
@@ -8,7 +10,7 @@ import { defineFunction } from "../lib/runtime/index.ts";
  */
 export default defineFunction({
   name: "index-charts",
-  on: ["dev.stowage.artifact.pushed.v1", "dev.stowage.artifact.deleted.v1", "dev.knative.sources.ping"],
+  on: [PUSHED, "dev.stowage.artifact.deleted.v1", "dev.knative.sources.ping"],
   emits: ["dev.stowage.index.updated.v1"],
   needs: ["config", "store", "registries"],
   // pushes that come while an index is written are written together
@@ -34,8 +36,10 @@ export default defineFunction({
       },
       signal,
     };
-    const isReconcile = event.type === "dev.knative.sources.ping";
-    const changes = isReconcile ? await reconcile(options) : await followHint(event.data, options);
+    const changes =
+      event.type === "dev.knative.sources.ping"
+        ? await reconcile(options)
+        : await followHint(event.data, { ...options, pushed: event.type === PUSHED ? event.time : undefined });
     if (changes !== undefined) return reply("dev.stowage.index.updated.v1", "index.yaml", changes);
   },
 });
