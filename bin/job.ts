@@ -6,6 +6,7 @@ import { loadConfig } from "../lib/config/index.ts";
 import { RejectedError } from "../lib/errors.ts";
 import { createLog } from "../lib/runtime/index.ts";
 import { type ExitStatus, runJob } from "../lib/runtime/job.ts";
+import { openTelemetry } from "../lib/telemetry/index.ts";
 
 // Runs the function named by FUNCTION_TARGET on the event a JobSink mounted: what a Job of it runs.
 const log = createLog();
@@ -22,7 +23,14 @@ async function main({ FUNCTION_TARGET = "", K_EVENT_PATH = "/etc/jobsink-event" 
   const { default: fn } = await functions[FUNCTION_TARGET]();
   const config = await loadConfig(process.env);
   const eventFile = join(K_EVENT_PATH, "event");
-  return runJob(fn, compose(config, { log }), { eventFile, sink: config.sink, signal: stop.signal });
+  const telemetry = await openTelemetry(process.env, log);
+  const status = await runJob(fn, compose(config, { log, telemetry }), {
+    eventFile,
+    sink: config.sink,
+    signal: stop.signal,
+  });
+  await telemetry?.close();
+  return status;
 }
 
 main().then(
