@@ -43,6 +43,17 @@ const chartVersion = z.object({
   reference: z.string().min(1),
 });
 
+/**
+ * The whole object, of which this much is read. The extension attributes `kind`, `apiversion`, `name` and `namespace` come
+ * from the source (knative/eventing pkg/adapter/apiserver/events/events.go).
+ */
+const clusterObject = z.object({
+  apiVersion: name,
+  kind: name,
+  metadata: z.object({ name, namespace: name.optional(), generation: count.optional() }),
+  status: z.object({ observedGeneration: count.optional() }).optional(),
+});
+
 interface EventDefinition {
   /** One sentence for docs/events.md: what has happened. */
   readonly summary: string;
@@ -97,6 +108,10 @@ export const catalogue = {
     summary: "Somebody wants to know the images of a release.",
     data: z.object({
       release: z.record(z.string(), z.unknown()).describe("A release description: docs/release.md"),
+      optional: z
+        .boolean()
+        .optional()
+        .describe("Find also what the values leave out; it is told beside the list, never in it: docs/image-lists.md"),
     }),
     promote: [],
   },
@@ -109,6 +124,7 @@ export const catalogue = {
       lock: key
         .optional()
         .describe("Store key of the lock (JSON): the digest and platforms of each image; of releases"),
+      lockDigest: digest.optional().describe("The same images at the same digests have the same lock"),
       difference: z
         .object({
           key: key.describe("Store key of the difference (JSON)"),
@@ -164,7 +180,8 @@ export const catalogue = {
       size: z.int().min(0).describe("Bytes"),
       images: z.int().min(0),
       moved: z.int().min(0).describe("Bytes read from registries"),
-      reused: z.int().min(0).describe("Bytes that did not have to be read again"),
+      reused: z.int().min(0).describe("Bytes that did not have to be read from there again"),
+      copied: z.int().min(0).default(0).describe("Bytes that the store copied by itself, and was not sent"),
       volumes: z.int().min(1).optional().describe("How many volumes it was split into: `<key>.001` and on"),
       seconds,
     }),
@@ -230,6 +247,35 @@ export const catalogue = {
       reason: z.string().max(500),
     }),
     promote: ["release", "version"],
+  },
+  "dev.stowage.release.refused.v1": {
+    summary: "A Release of the cluster cannot be followed: its description is not valid.",
+    data: z.object({ code: name, reason: z.string().max(1000) }),
+    promote: [],
+  },
+  "dev.stowage.run.failed.v1": {
+    summary:
+      "A function failed on an event: in a Job, or for good on one that a Release of the cluster waits for (then the event is a dead letter).",
+    data: z.object({
+      function: name,
+      type: name.describe("Type of the event it ran on"),
+      code: name,
+      reason: z.string().max(1000),
+      again: z
+        .boolean()
+        .describe("Whether the same may succeed later, and the Job tries again while it has tries left"),
+    }),
+    promote: ["function"],
+  },
+  "dev.knative.apiserver.resource.add": {
+    summary: "An ApiServerSource saw a new object. A hint: whoever acts on it reads the object again.",
+    data: clusterObject,
+    promote: [],
+  },
+  "dev.knative.apiserver.resource.update": {
+    summary: "An ApiServerSource saw that an object changed, be it only its status. A hint as well.",
+    data: clusterObject,
+    promote: [],
   },
   "dev.knative.sources.ping": {
     summary: "A PingSource of triggers/ fired. The extension attribute `task` says for whom.",

@@ -61,18 +61,25 @@ export interface EventInit<T extends EventType> {
   readonly time?: string;
 }
 
+/** What all events of one chain have in common: their trace, and the object of a cluster they are made for (lib/release). */
+const CARRIED = ["traceparent", "tracestate", "resource"];
+
 /**
  * Make an event that follows from `cause`.
  *
  * Its id is derived, not random: a redelivered cause produces the same consequence, so whoever sees it twice can tell.
- * The trace context of the cause rides along (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md).
+ * The trace context of the cause rides along (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md),
+ * and so does `resource`.
  */
-export function follow<T extends EventType>(cause: WireEvent | Event, type: T, init: EventInit<T>): Event<T> {
-  const { traceparent, tracestate } = cause.extensions;
-  return event(type, derivedId(cause.source, cause.id, type, init.subject), init, {
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(tracestate === undefined ? {} : { tracestate }),
-  });
+export function follow<T extends EventType>(
+  cause: Pick<WireEvent, "source" | "id" | "extensions">,
+  type: T,
+  init: EventInit<T>,
+): Event<T> {
+  const carried = CARRIED.flatMap((name) =>
+    cause.extensions[name] === undefined ? [] : [[name, cause.extensions[name]]],
+  );
+  return event(type, derivedId(cause.source, cause.id, type, init.subject), init, Object.fromEntries(carried));
 }
 
 /** Make an event nobody's event caused. `id` must be the same when the same occurrence is reported again. */
@@ -88,10 +95,10 @@ function event<T extends EventType>(
   type: T,
   id: string,
   { source, subject, data, time = new Date().toISOString() }: EventInit<T>,
-  trace: Readonly<Record<string, string>>,
+  carried: Readonly<Record<string, string>>,
 ): Event<T> {
   const checked = catalogue[type].data.parse(data) as EventData<T> & Record<string, unknown>;
-  const extensions = { ...trace, ...promoted(type, checked) };
+  const extensions = { ...carried, ...promoted(type, checked) };
   return Object.freeze({ specversion: "1.0", id, source, type, subject, time, extensions, data: checked }) as Event<T>;
 }
 

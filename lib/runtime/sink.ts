@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RejectedError, TransientError } from "../errors.ts";
-import { encode, fromStructured, toStructured, type WireEvent } from "../events/index.ts";
+import { encode, fromStructured, parseTrace, toStructured, traceAttributes, type WireEvent } from "../events/index.ts";
 import { redelivers } from "./delivery.ts";
 
 export interface SinkOptions {
@@ -38,10 +38,13 @@ export async function postEvent(
   { overrides = process.env["K_CE_OVERRIDES"], timeout = 300_000 }: SinkOptions = {},
 ): Promise<void> {
   const sink = readSink(url);
-  const { headers, body } = await encode(
+  const { headers: encoded, body } = await encode(
     fromStructured({ ...toStructured(event), ...readOverrides(overrides) }),
     "structured",
   );
+  // for whoever looks at requests and not at events; never for hosts that are no sink
+  const trace = parseTrace(event.extensions);
+  const headers = { ...encoded, ...(trace && traceAttributes(trace)) };
   for (let attempt = 1; ; attempt++) {
     const limit = AbortSignal.timeout(timeout);
     const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);

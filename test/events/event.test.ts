@@ -31,10 +31,13 @@ test("ids do not collide when parts run into each other", () => {
   assert.notEqual(id("/a", "b/c"), id("/a/b", "/c"));
 });
 
-test("the trace rides along, other extensions do not; what triggers filter on is promoted", () => {
-  const { extensions } = follow(cause, "dev.stowage.artifact.deleted.v1", deleted);
+test("the trace rides along, and what it is all done for; other extensions do not; what triggers filter on is promoted", () => {
+  const resource = "releases.stowage.dev/apps/harbour-1.0.0/u-1/1";
+  const asked = { ...cause, extensions: { ...cause.extensions, resource, task: "x" } };
+  const { extensions } = follow(asked, "dev.stowage.artifact.deleted.v1", deleted);
   assert.deepEqual(extensions, {
     traceparent: cause.extensions["traceparent"],
+    resource,
     registry: "r.example",
     repository: "a/b",
     tag: "1",

@@ -94,7 +94,8 @@ const job: StartHost = async (fn, deps) => {
   const posted: string[] = [];
   const sink = createServer(async (request, response) => {
     const body = await buffer(request);
-    posted.push(...decode({ headers: request.headers, body }).map(({ id }) => id));
+    const events = decode({ headers: request.headers, body });
+    posted.push(...events.filter(({ type }) => type !== "dev.stowage.run.failed.v1").map(({ id }) => id));
     response.writeHead(202).end();
   });
   await once(sink.listen(0, "127.0.0.1"), "listening");
@@ -127,7 +128,7 @@ const job: StartHost = async (fn, deps) => {
   };
 };
 
-/** A Job says why it failed in its log only. */
+/** Why a Job failed; its log says it also when the sink cannot be told. */
 function lastCode(deps: Deps): { readonly deps: Deps; readonly last: () => string } {
   let code = "";
   const note = (fields: { code?: string; err?: { code?: string } }): void => {

@@ -4,6 +4,7 @@ import { fromStructured, toStructured, type WireEvent } from "../../events/index
 import { backoff, redelivers, type Subscriber } from "../delivery.ts";
 import type { AnyFunction } from "../function.ts";
 import { type Deps, type Outcome, toOutcome } from "../invoke.ts";
+import type { QueueState } from "../telemetry.ts";
 import { attempt, type Clock, deadLetter, type FunctionTable } from "./attempt.ts";
 import { passes } from "./filters.ts";
 import type { Arrival, Journal, PendingDelivery } from "./journal.ts";
@@ -102,6 +103,13 @@ export class LocalBroker {
   async idle(): Promise<void> {
     while (!this.#stopped && this.#options.journal.pending > 0)
       await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** What is not settled. */
+  get queue(): QueueState {
+    const { journal, clock } = this.#options;
+    const { pending: depth, oldest } = journal;
+    return { depth, age: oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000 };
   }
 
   /** Whether an event of this source is not settled. */
@@ -251,9 +259,11 @@ export class LocalBroker {
       log.warn({ status, attempts: attempts + 1, wait }, "will deliver again");
       await journal.retry(delivery, clock.now() + wait);
     } else if (deadLetterSink && !burying) {
+      deps.telemetry?.deadLetter(trigger.name);
       await journal.bury(delivery, deadLetterSink.name, { status, failure });
       this.#pump(deadLetterSink.name);
     } else {
+      if (!burying) deps.telemetry?.deadLetter(trigger.name);
       log.error({ status, ...failure }, burying ? "lost a dead letter" : "lost an event: there is no dead letter sink");
       await journal.finish(delivery, "dead");
     }

@@ -54,6 +54,7 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     const deps = options.compose((events) => broker.accept(events));
     const { concurrency = 4, bodyLimit } = options;
     const broker = new LocalBroker({ functions, triggers: wiring.triggers, deps, journal, concurrency });
+    deps.telemetry?.queue(() => broker.queue);
     const accept = broker.accept.bind(broker);
     const ingress = createIngress({ functions: await httpFunctions(options), deps, accept, bodyLimit });
     const http = new HttpHost(createServer(), log, ingress);

@@ -112,6 +112,13 @@ export class Journal {
     return this.#pending;
   }
 
+  /** Milliseconds since the epoch at which the oldest event was accepted that is not done; undefined when all are, or once it is closed. */
+  get oldest(): number | undefined {
+    if (!this.#database.isOpen) return undefined;
+    const accepted = this.#sql.oldest.get()?.["accepted"];
+    return typeof accepted === "number" ? accepted : undefined;
+  }
+
   /**
    * Accept events, all or none, with all their deliveries.
    *
@@ -263,6 +270,7 @@ const STATEMENTS = {
   next: `SELECT event, trigger, due, attempts, failure FROM deliveries
     WHERE target = ? AND state = 'pending' ORDER BY due, event LIMIT ?`,
   read: "SELECT hops, body FROM events WHERE seq = ?",
+  oldest: "SELECT MIN(accepted) AS accepted FROM deliveries JOIN events ON seq = event WHERE state = 'pending'",
   hasPending: `SELECT 1 FROM deliveries JOIN events ON seq = event WHERE source = ? AND state = 'pending' LIMIT 1`,
   waiting: "SELECT DISTINCT trigger, failure IS NOT NULL AS burying FROM deliveries WHERE state = 'pending'",
   redirect: `UPDATE deliveries SET target = ? WHERE state = 'pending' AND trigger = ? AND (failure IS NOT NULL) = ?`,

@@ -46,6 +46,22 @@ test("what was accepted is there after the process is not, for every trigger", a
   assert.equal(journal.pending, 3);
 });
 
+test("the oldest event that is not done is known, until all are", async () => {
+  assert.equal(journal.oldest, undefined);
+  await journal.accept([arrival("1")]);
+  now = 5000;
+  await journal.accept([arrival("2")]);
+  assert.equal(journal.oldest, 1000);
+  const [first, second] = journal.next("fn", 2);
+  await journal.finish(first!, "done");
+  assert.equal(reopen().oldest, 5000);
+  await journal.finish(second!, "dead");
+  assert.equal(journal.oldest, undefined);
+  journal.close();
+  assert.equal(journal.oldest, undefined);
+  journal = open();
+});
+
 test("an event is kept as it is: extensions, bytes and hops", async () => {
   const given = event("1", {
     extra: "x",
