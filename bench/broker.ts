@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buffer } from "node:stream/consumers";
+import { openLedger } from "../lib/ledger/index.ts";
 import { defineHttpFunction, defineSink, type Log } from "../lib/runtime/index.ts";
 import { parseTriggers, startLocal } from "../lib/runtime/local/index.ts";
+import { openStore } from "../lib/store/index.ts";
 
 const EVENTS = 5000;
 const POSTERS = 32;
@@ -22,7 +24,8 @@ interface Rates {
 
 /**
  * Events per second that the embedded broker accepts for good (202 means on disk), and that it delivers to an empty
- * function, beside a bare HTTP server that writes every body to a file of its own and syncs it. Servers run in processes
+ * function, also with an entry in the ledger for each run, beside a bare HTTP server that writes every body to a file of its
+ * own and syncs it. Servers run in processes
  * of their own and take turns; {@linkcode POSTERS} connections post to them at once.
  *
  * @returns a Markdown table of medians
@@ -30,9 +33,11 @@ interface Rates {
 export async function run(): Promise<string> {
   const bare: Rates[] = [];
   const broker: Rates[] = [];
+  const ledger: Rates[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     bare.push(await measure("bare"));
     broker.push(await measure("broker"));
+    ledger.push(await measure("ledger"));
   }
   const base = median(bare.map(({ accepted }) => accepted));
   const row = (name: string, rate: number): string => `| ${name} | ${(rate / base).toFixed(2)} | ${Math.round(rate)} |`;
@@ -42,10 +47,11 @@ export async function run(): Promise<string> {
     row("bare node:http, one synced file a body", base),
     row("**embedded broker, accepted**", median(broker.map(({ accepted }) => accepted))),
     row("**embedded broker, delivered**", median(broker.map(({ delivered = 0 }) => delivered))),
+    row("**embedded broker, delivered, each run in the ledger**", median(ledger.map(({ delivered = 0 }) => delivered))),
   ].join("\n");
 }
 
-async function measure(server: "bare" | "broker"): Promise<Rates> {
+async function measure(server: "bare" | "broker" | "ledger"): Promise<Rates> {
   const directory = await mkdtemp(join(tmpdir(), "stowage-bench-"));
   const child = spawn(process.execPath, [import.meta.filename, server, directory], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -116,7 +122,7 @@ async function serveBare(directory: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function serveBroker(directory: string): Promise<string> {
+async function serveBroker(directory: string, isKept: boolean): Promise<string> {
   const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
   const empty = defineSink({ name: "empty", needs: [], run: async () => {} });
   const idle = defineHttpFunction({
@@ -136,13 +142,15 @@ spec:
   broker: bench
   subscriber: { ref: { apiVersion: serving.knative.dev/v1, kind: Service, name: empty } }
 `;
+  const store = openStore(`file:${join(directory, "store")}`);
+  const ledger = isKept ? openLedger(() => store, log) : undefined;
   const local = await startLocal({
     functions: { empty: async () => ({ default: empty }), idle: async () => ({ default: idle }) },
     wiring: parseTriggers([{ name: "bench.yaml", text }]),
     directory,
     port: 0,
     log,
-    compose: () => ({ log, ports: async () => ({}) as never }),
+    compose: () => ({ log, ledger, ports: async () => ({}) as never }),
   });
   return local.url;
 }
@@ -152,6 +160,7 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 if (import.meta.main) {
   const [mode, directory = ""] = process.argv.slice(2);
   if (mode === "bare") process.stdout.write(`${await serveBare(directory)}\n`);
-  else if (mode === "broker") process.stdout.write(`${await serveBroker(directory)}\n`);
-  else process.stdout.write(`${await run()}\n`);
+  else if (mode === "broker" || mode === "ledger") {
+    process.stdout.write(`${await serveBroker(directory, mode === "ledger")}\n`);
+  } else process.stdout.write(`${await run()}\n`);
 }

@@ -41,7 +41,7 @@ interface Row {
 export async function run(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "stowage-bench-"));
   try {
-    const [main = "", server = ""] = await buildMains(directory, ["stowage", "knative"]);
+    const { stowage: main, knative: server } = await buildMains(directory);
     const tables: string[] = [];
     for (const size of SIZES) tables.push(await measureSize(size, { main, server }, join(directory, String(size))));
     if (findProgram("chartmuseum") === undefined) tables.push("Not on the PATH: chartmuseum.");

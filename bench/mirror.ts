@@ -40,7 +40,7 @@ export async function run(): Promise<string> {
   const source = await mirroredOnDisk();
   const directory = await mkdtemp(join((await hasRoom(MEMORY_DISK)) ? MEMORY_DISK : tmpdir(), "stowage-bench-"));
   try {
-    const [main = ""] = await buildMains(directory, ["stowage"]);
+    const { stowage: main } = await buildMains(directory);
     const own = stowage(main);
     const present = peers.filter(({ program }) => findProgram(program) !== undefined);
     const results = [own, ...present].map((tool): Result => ({ tool, rounds: [] }));

@@ -5,6 +5,7 @@ import { loadConfig, withAdapterArguments } from "../lib/config/index.ts";
 import { RejectedError } from "../lib/errors.ts";
 import { createLog } from "../lib/runtime/index.ts";
 import { serveFunction } from "../lib/runtime/knative.ts";
+import { openTelemetry } from "../lib/telemetry/index.ts";
 
 // Serves the function named by FUNCTION_TARGET on PORT: what a Knative Service runs.
 const log = createLog();
@@ -17,10 +18,15 @@ async function main(): Promise<void> {
     throw new RejectedError("CONFIG_INVALID", `Cannot serve FUNCTION_TARGET "${FUNCTION_TARGET}": there are ${names}`);
   }
   const { default: fn } = await functions[FUNCTION_TARGET]();
-  const deps = compose(await loadConfig(env), { log });
+  const telemetry = await openTelemetry(env, log);
+  const deps = compose(await loadConfig(env), { log, telemetry });
   const served = await serveFunction(fn, deps, { port: Number(PORT) });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => void served.drain().then(() => process.exit(0)));
+    process.once(signal, async () => {
+      await served.drain();
+      await telemetry?.close();
+      process.exit(0);
+    });
   }
   log.info({ function: fn.name, url: served.url }, "ready");
 }

@@ -1,24 +1,30 @@
-import { buildBundle, checkRelease, openBundle } from "../lib/bundle/index.ts";
+import { buildBundle, checkRelease, openBundle, readSigner } from "../lib/bundle/index.ts";
 import { RejectedError } from "../lib/errors.ts";
 import { defineFunction } from "../lib/runtime/index.ts";
 
 /** What somebody must put right before the same description can be built. */
 const failures: readonly string[] = ["IMAGES_MISSING", "IMAGES_MOVED", "CHART_UNRENDERABLE", "CHART_INVALID"];
 
-/** Builds the installer bundle of a release straight into the store. The same release gives the same bytes. */
+/**
+ * Builds the installer bundle of a release straight into the store, signed where a key is configured. The same release gives
+ * the same bytes.
+ */
 export default defineFunction({
   name: "build-bundle",
   on: ["dev.stowage.bundle.requested.v1"],
   emits: ["dev.stowage.bundle.built.v1", "dev.stowage.bundle.failed.v1"],
-  needs: ["store", "stores", "registries", "renderer"],
+  needs: ["config", "secrets", "store", "stores", "registries", "renderer"],
 
-  async run({ data }, { store, stores, registries, renderer, reply, signal }) {
+  async run({ data }, { config, secrets, store, stores, registries, renderer, reply, signal }) {
     const release = checkRelease(data.release);
     const { name, version } = release;
     const about = { release: name, version };
     const url = data.to ?? release.to;
     const to = url === undefined ? undefined : await stores(url);
     const base = data.base === undefined ? undefined : await openAt(data.base);
+    const { signingKey } = config.bundles;
+    // an exact package has no place for a signature
+    const signer = signingKey && !release.package.exact ? readSigner(await secrets(signingKey)) : undefined;
 
     async function openAt(place: string) {
       const slash = place.lastIndexOf("/");
@@ -26,7 +32,7 @@ export default defineFunction({
     }
 
     try {
-      const built = await buildBundle(release, { store, to, registries, renderer, base }, signal);
+      const built = await buildBundle(release, { store, to, registries, renderer, base, signer }, signal);
       return reply("dev.stowage.bundle.built.v1", `${name}@${version}`, { ...about, ...built });
     } catch (error) {
       if (!(error instanceof RejectedError && failures.includes(error.code))) throw error;

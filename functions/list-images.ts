@@ -33,7 +33,9 @@ export default defineFunction({
     if (event.type === "dev.stowage.images.requested.v1") {
       const { checkRelease } = await import("../lib/bundle/index.ts");
       const release = checkRelease(event.data.release);
-      const { findings, failures, unused, keys, difference } = await listAndKeepRelease(release, places, signal);
+      const { optional } = event.data;
+      const listing = await listAndKeepRelease({ ...release, optional }, places, signal);
+      const { findings, failures, unused, keys, lockDigest, difference } = listing;
       tell(findings);
       for (const rule of unused) log.warn({ release: release.name, rule }, "rule without effect");
       const { name, version } = release;
@@ -43,7 +45,7 @@ export default defineFunction({
       if (gaps !== undefined) return reply("dev.stowage.images.incomplete.v1", subject, { ...data, ...gaps });
       const { list, lock } = keys;
       const changes = difference && { difference: { key: keys.difference, ...countChanges(difference) } };
-      return reply("dev.stowage.images.listed.v1", subject, { ...data, list, lock, ...changes });
+      return reply("dev.stowage.images.listed.v1", subject, { ...data, list, lock, lockDigest, ...changes });
     }
     const references = await changedCharts(event.data, store, signal);
     await listCharts(

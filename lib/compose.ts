@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Config, SecretReference } from "./config/index.ts";
 import { RejectedError } from "./errors.ts";
+import { openLedger } from "./ledger/index.ts";
 import type { Ports } from "./ports.ts";
-import type { Deps, Log } from "./runtime/index.ts";
+import type { Deps, Log, Telemetry } from "./runtime/index.ts";
 
 export interface Surroundings {
   readonly log: Log;
@@ -16,6 +17,8 @@ export interface Surroundings {
    * do so once more for each image of a registry that is down.
    */
   readonly patient?: boolean;
+  /** Sees what the ports do. Absent where nobody looks on. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Milliseconds. */
@@ -25,21 +28,29 @@ const PATIENT_WAIT = 120_000;
  * From configuration to ports: the one place that knows every adapter. Each is loaded when a function first asks for it,
  * and then shared.
  */
-export function compose(config: Config, { log, publish, endpoints = {}, patient = false }: Surroundings): Deps {
+export function compose(
+  config: Config,
+  { log, publish, endpoints = {}, patient = false, telemetry }: Surroundings,
+): Deps {
   const open: { readonly [K in keyof Ports]: () => Promise<Ports[K]> } = {
     config: async () => config,
     store: () => openConfiguredStore(config, config.store),
     stores: async () => (url) => openConfiguredStore(config, url),
     registries: () => openConfiguredRegistries(config, endpoints, patient),
     renderer: openChartRenderer,
+    kube: openConfiguredKube,
     secrets: async () => readSecret,
     publish: async () => publish ?? publishTo(config.sink),
   };
   const opened = new Map<keyof Ports, Promise<unknown>>();
+  const openNamed = async <K extends keyof Ports>(name: K): Promise<Ports[K]> => {
+    const port = await open[name]();
+    return telemetry === undefined ? port : telemetry.observed(name, port);
+  };
   const get = (name: keyof Ports): Promise<unknown> => {
     let port = opened.get(name);
     if (port === undefined) {
-      port = open[name]();
+      port = openNamed(name);
       opened.set(name, port);
       // a port that could not be opened may be there next time
       port.catch(() => opened.delete(name));
@@ -48,6 +59,8 @@ export function compose(config: Config, { log, publish, endpoints = {}, patient 
   };
   return {
     log,
+    telemetry,
+    ledger: openLedger(() => get("store") as Promise<Ports["store"]>, log),
     ports: async (names) =>
       Object.fromEntries(await Promise.all(names.map(async (name) => [name, await get(name)]))) as Ports,
   };
@@ -67,6 +80,12 @@ async function openChartRenderer(): Promise<Ports["renderer"]> {
       return helm === undefined ? undefined : openHelmRenderer(helm);
     },
   });
+}
+
+/** The variable that every Kubernetes client knows wins over the service account of a pod. */
+async function openConfiguredKube(): Promise<Ports["kube"]> {
+  const { openKube } = await import("./kube/index.ts");
+  return openKube({ kubeconfig: process.env["KUBECONFIG"] || undefined });
 }
 
 async function openConfiguredRegistries(

@@ -52,6 +52,7 @@ export const errorCodes = {
   RENDERER_UNAVAILABLE: "The program that renders charts is not there or did not run.",
   TEMPLATE_INVALID: "A template cannot be parsed, or fails when it is executed.",
   TEMPLATE_TOO_EXPENSIVE: "Templates want more work, output or depth of calls than one render may have.",
+  SCHEMA_INVALID: "A JSON schema is none, or refers to something that is not in it: nothing is fetched.",
   YAML_INVALID: "A text is not the YAML or JSON it is read as, or is too large, too deep or repeats itself too often.",
   // archives and bundles
   ARCHIVE_INVALID: "An archive is damaged, or holds an entry that is not allowed.",
@@ -64,6 +65,13 @@ export const errorCodes = {
   LIST_INVALID: "An image list cannot be read, or has errors; nothing of it is used.",
   MIRROR_INVALID: "A mirror was asked for that cannot be: no host to pull from, or a host that is none.",
   TARGET_NOT_EMPTY: "A registry that must hold nothing else holds an image that is not in the lists.",
+  // Kubernetes
+  KUBE_UNAVAILABLE: "The Kubernetes API server could not be reached, throttles or fails, or did not answer in time.",
+  KUBE_CONFLICT: "Somebody else changed the object meanwhile, or manages a field that was to be set.",
+  KUBE_DENIED: "The Kubernetes API server does not know the account, or its roles do not allow this.",
+  KUBE_NOT_FOUND: "The cluster has no such object, namespace or kind of object.",
+  KUBE_EXISTS: "The cluster already has an object of the name that was to be made.",
+  KUBE_REFUSED: "The Kubernetes API server refused the object or the request for good.",
   // webhooks
   WEBHOOK_UNAUTHENTICATED: "A webhook request did not prove that its sender knows the secret.",
   WEBHOOK_MEDIA_TYPE: "A webhook's content type is not one that its sender is documented to send.",

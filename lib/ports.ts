@@ -1,6 +1,7 @@
 import type { Config, SecretReference } from "./config/index.ts";
 import type { Event } from "./events/index.ts";
 import type { Renderer } from "./helm/index.ts";
+import type { Kube } from "./kube/index.ts";
 import type { Registries } from "./oci/index.ts";
 import type { Store } from "./store/index.ts";
 
@@ -16,6 +17,8 @@ export interface Ports {
   readonly registries: Registries;
   /** Turns a chart into the manifests helm would install. */
   readonly renderer: Renderer;
+  /** The Kubernetes API server, as the account of this process. */
+  readonly kube: Kube;
   /** A secret of a mounted file or variable, without surrounding white space. Read anew each time: secrets rotate. */
   readonly secrets: (reference: SecretReference) => Promise<string>;
   /** Send events besides the reply. Resolves once they are accepted for delivery. */

@@ -28,6 +28,19 @@ test("publishing without a sink is refused, not forgotten", async () => {
   await assert.rejects(publish([]), { code: "PORT_UNAVAILABLE" });
 });
 
+test("the API server is the one of KUBECONFIG; where there is neither that nor a pod, there is none", async (t) => {
+  const env = process.env;
+  t.after(() => {
+    process.env = env;
+  });
+  process.env = { ...env };
+  delete process.env["KUBERNETES_SERVICE_HOST"];
+  process.env["KUBECONFIG"] = "/nowhere";
+  await assert.rejects(open().ports(["kube"]), { code: "CREDENTIALS_INVALID", message: /"\/nowhere"/ });
+  delete process.env["KUBECONFIG"];
+  await assert.rejects(open().ports(["kube"]), { code: "PORT_UNAVAILABLE" });
+});
+
 test("secrets are read anew each time, without white space, and bounded", async () => {
   const directory = await mkdtemp(join(tmpdir(), "stowage-secrets-"));
   try {

@@ -1,20 +1,26 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "yaml";
 import * as z from "zod";
 import { releaseSchema } from "../lib/bundle/index.ts";
 import { configSchema } from "../lib/config/index.ts";
 import { errorCodes } from "../lib/errors.ts";
 import { catalogue, dataSchema, eventTypes } from "../lib/events/index.ts";
+// not of its face: what runs never needs it
+import { releaseCrd } from "../lib/release/crd.ts";
+import { chartFiles } from "./chart.ts";
 import { imageListsPage } from "./image-lists-page.ts";
 
-/** The pages of docs/ that are made from code, by file name. */
+/** The pages of docs/, and other files, that are made from code, by file name. */
 export const pages = (): Readonly<Record<string, string>> => ({
   "docs/events.md": eventsPage(),
   "docs/errors.md": errorsPage(),
   "docs/configuration.md": configurationPage(),
   "docs/release.md": releasePage(),
   "docs/release.schema.json": `${JSON.stringify(z.toJSONSchema(releaseSchema, { io: "input" }), null, 2)}\n`,
+  "charts/stowage/files/release-crd.yaml": `# made from the code by \`npm run docs\`; do not edit\n${stringify(releaseCrd(), { lineWidth: 0 })}`,
   "docs/image-lists.md": imageListsPage(generated) + handWritten("docs/image-lists.md"),
+  ...chartFiles(generated),
 });
 
 const generated = "<!-- made from the code by `npm run docs`; do not edit -->\n";

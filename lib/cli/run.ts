@@ -4,6 +4,7 @@ import { compose } from "../compose.ts";
 import { RejectedError } from "../errors.ts";
 import { type Event, fromStructured, toStructured, type WireEvent } from "../events/index.ts";
 import { invoke } from "../runtime/index.ts";
+import { openTelemetry } from "../telemetry/index.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Surroundings, type Verb } from "./verb.ts";
@@ -28,7 +29,9 @@ export const run: Verb = async (args, surroundings) => {
   };
   const { config } = await loadLocalConfig(env, values);
   const { default: fn } = await load();
-  const outcome = await invoke(fn, event, compose(config, { log, publish }), signal);
+  const telemetry = await openTelemetry(env, log);
+  const outcome = await invoke(fn, event, compose(config, { log, publish, telemetry }), signal);
+  await telemetry?.close();
   if (outcome.reply) await publish([outcome.reply]);
   if (outcome.failure === undefined) return 0;
   stderr.write(`stowage run: ${outcome.failure.message} (${outcome.failure.code})\n`);

@@ -8,7 +8,9 @@ import { withAdapterArguments } from "../config/index.ts";
 import { RejectedError } from "../errors.ts";
 import { type Event, originate } from "../events/index.ts";
 import { createRegistryHandler, openTree, type RegistryChange, registryServerOptions } from "../oci/index.ts";
+import { beginning } from "../runtime/index.ts";
 import { readTriggers, startLocal } from "../runtime/local/index.ts";
+import { openTelemetry } from "../telemetry/index.ts";
 import { readArguments, readPort } from "./arguments.ts";
 import { loadLocalConfig } from "./local-config.ts";
 import { print, type Verb } from "./verb.ts";
@@ -45,6 +47,7 @@ export const up: Verb = async (args, surroundings) => {
     );
   }
   const wiring = await readTriggers(surroundings.triggers);
+  const telemetry = await openTelemetry(env, log);
   if (config.webhooks.distribution?.secretFile === secretFile) await ensureSecret(secretFile);
 
   const name = config.embedded.registry;
@@ -62,13 +65,13 @@ export const up: Verb = async (args, surroundings) => {
       compose: (publish) =>
         compose(
           { ...config, index: { ...config.index, registries: [...new Set([name, ...config.index.registries])] } },
-          { log, publish, endpoints: { [name]: `http://${registryHost}` } },
+          { log, publish, telemetry, endpoints: { [name]: `http://${registryHost}` } },
         ),
     });
     const announce = async (change: RegistryChange): Promise<void> => {
       // a manifest without tag is part of an index, or gets its tag in a moment
       if (change.action === "pushed" && change.tag === undefined) return;
-      await local.broker.accept([toEvent(change, name)]);
+      await beginning(telemetry, toEvent(change, name), (event) => local.broker.accept([event]));
     };
     if (config.index.registries.length + config.index.repositories.length > 0) {
       // what they hold already nobody will report
@@ -92,6 +95,7 @@ export const up: Verb = async (args, surroundings) => {
   } finally {
     registry.closeAllConnections();
     registry.close();
+    await telemetry?.close();
   }
   return 0;
 };

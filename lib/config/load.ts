@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { RejectedError } from "../errors.ts";
@@ -6,9 +5,6 @@ import { withAdapterSettings } from "./adapter-settings.ts";
 import { type Config, configSchema } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Configuration larger than this is not configuration. */
-const MAX_BYTES = 1024 * 1024;
 
 export interface LoadOptions {
   /** Default: `STOWAGE_CONFIG`; without it everything has its default. */
@@ -31,7 +27,7 @@ export async function loadConfig(
   env: Environment,
   { file = env["STOWAGE_CONFIG"], defaults = {} }: LoadOptions = {},
 ): Promise<Config> {
-  const given = file === undefined || file === "" ? {} : await readYaml(file);
+  const given = file === undefined || file === "" ? {} : await readFrom(file);
   return checkConfig(isMap(given) ? withEnvironment({ ...defaults, ...given }, env) : given, file);
 }
 
@@ -48,29 +44,8 @@ export function checkConfig(given: unknown, file?: string): Config {
   );
 }
 
-async function readYaml(file: string): Promise<unknown> {
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new RejectedError("CONFIG_INVALID", `Cannot read configuration "${file}": ${why}`, { cause });
-  };
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    return refuse((error as NodeJS.ErrnoException).code ?? String(error), error);
-  }
-  if (text.length > MAX_BYTES) return refuse(`it is larger than ${MAX_BYTES} bytes`);
-  // most hosts are configured by the environment alone: they need not load a YAML reader to start
-  const { parseDocument } = await import("yaml");
-  const document = parseDocument(text, { strict: true, uniqueKeys: true });
-  if (document.errors.length > 0) return refuse(document.errors.map(({ message }) => firstLine(message)).join("; "));
-  try {
-    return document.toJS({ maxAliasCount: 50 }) ?? {};
-  } catch (error) {
-    return refuse("it uses too many aliases", error);
-  }
-}
-
-const firstLine = (text: string): string => text.split("\n", 1)[0] ?? text;
+/** Most hosts are configured by the environment alone: they need not load a YAML reader to start. */
+const readFrom = async (file: string): Promise<unknown> => (await import("./read-file.ts")).readConfigFile(file);
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

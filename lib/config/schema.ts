@@ -184,6 +184,13 @@ export const configSchema = z.strictObject({
         }),
     })
     .prefault({}),
+  bundles: z
+    .strictObject({
+      signingKey: secretReference.optional().meta({
+        description: "Private key (ed25519, PEM) that signs bundles: docs/bundles.md. Default: none is signed",
+      }),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       sources: z.array(webhookSource).default([]).meta({ description: "Who may send webhooks: docs/webhooks.md" }),
@@ -205,6 +212,13 @@ export const configSchema = z.strictObject({
       { error: "names one source twice", path: ["sources"] },
     ),
   sink: httpUrl.optional().meta({ description: "Where events go: the broker's ingress. Default: $K_SINK" }),
+  jobs: z
+    .strictObject({
+      templates: z.string().min(1).default("/etc/stowage-jobs").meta({
+        description: "Directory of what Jobs are made of where there is no JobSink: `<function>.yaml`",
+      }),
+    })
+    .prefault({}),
   embedded: z
     .strictObject({
       registry: host.default("registry.stowage.internal").meta({

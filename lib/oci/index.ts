@@ -1,5 +1,6 @@
 export { openImageArchive } from "./archive.ts";
 export { ArchiveCheck } from "./archive-check.ts";
+export { openBaseImage } from "./base-image.ts";
 export { readBlob } from "./blob-check.ts";
 export * from "./build.ts";
 export { concurrently } from "./concurrently.ts";
