@@ -1,0 +1,1 @@
+export { JsonSchema } from "./json-schema.ts";
