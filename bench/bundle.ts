@@ -3,7 +3,10 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { build } from "esbuild";
+import { environmentOf } from "../test/fakes/object-service/environment.ts";
 import { findProgram } from "../test/real/programs.ts";
+import { startVersitygw } from "../test/real/versitygw.ts";
 import { buildMains } from "../tools/build.ts";
 import { releases, releasesOnDisk, sizes } from "./bundle-images.ts";
 import { type CountedRegistry, startCountedRegistry } from "./counted-registry.ts";
@@ -102,7 +105,7 @@ export async function run(): Promise<string> {
   const storage = await releasesOnDisk();
   const directory = await mkdtemp(join(tmpdir(), "stowage-bench-"));
   try {
-    const [main = ""] = await buildMains(directory, ["stowage"]);
+    const { stowage: main } = await buildMains(directory);
     const tools = [stowage(main), ...peers.filter(({ program }) => findProgram(program) !== undefined)];
     const results = new Map(tools.map((tool) => [tool, [] as (Measure & { readonly size: number })[]]));
     for (let round = 1; round <= ROUNDS; round++) {
@@ -116,7 +119,7 @@ export async function run(): Promise<string> {
       "",
       `${images.length} images, ${mega(sizes.unique)} MB of layers, each counted once; medians of ${ROUNDS} rounds.`,
       ...(await measureNext(main, storage, await mkdtemp(join(directory, "next-")))),
-      ...(await measureGenerated()),
+      ...(await measureGenerated(directory)),
       ...peers.flatMap((tool) => (tools.includes(tool) ? [] : [`Not on the PATH: ${tool.program}.`])),
     ].join("\n");
   } finally {
@@ -146,36 +149,57 @@ async function sizeBelow(directory: string): Promise<number> {
   return size;
 }
 
-/** The same release once more, and one with a changed layer: whole, and as a delta. */
+/** The same release once more, and one with a changed layer: whole, as a delta, and into a bucket that copies by itself. */
 async function measureNext(main: string, storage: string, directory: string): Promise<readonly string[]> {
   await using registry = await startCountedRegistry(storage);
   await mkdir(join(directory, "out"));
-  const to = `file:${join(directory, "out")}`;
-  const bundle = async (version: keyof typeof releases, ...more: readonly string[]) => {
+  const directoryStore = { to: `file:${join(directory, "out")}`, env: {} };
+  const bundle = async (version: keyof typeof releases, { to, env }: Place, ...more: readonly string[]) => {
     const file = await releaseFile(directory, registry.host, version);
     const argv = [main, "bundle", file, "--to", to, "--data", join(directory, "data"), ...more];
     const before = await moved(registry);
-    const { stdout } = await promisify(execFile)(process.execPath, argv, { env: environment(directory) });
-    return {
-      ...(JSON.parse(stdout) as { key: string; size: number; moved: number; seconds: number }),
-      read: (await moved(registry)) - before,
-    };
+    const options = { env: { ...environment(directory), ...env } };
+    const { stdout } = await promisify(execFile)(process.execPath, argv, options);
+    return { ...(JSON.parse(stdout) as Built), read: (await moved(registry)) - before };
   };
-  const first = await bundle("1.0.0");
-  const again = await bundle("1.0.0");
-  const next = await bundle("1.1.0");
-  const delta = await bundle("1.1.0", "--base", join(directory, "out", first.key));
-  const line = (what: string, run: Awaited<ReturnType<typeof bundle>>): string =>
-    `| ${what} | ${run.seconds.toFixed(2)} s | ${mega(run.moved)} MB | ${mega(run.read)} MB | ${(run.moved / sizes.changed).toFixed(3)} | ${mega(run.size)} MB |`;
-  return [
-    "",
-    "| then | wall | layers moved | read from the registry | of the changed layer | size |",
-    "|---|---|---|---|---|---|",
+  const first = await bundle("1.0.0", directoryStore);
+  const again = await bundle("1.0.0", directoryStore);
+  const next = await bundle("1.1.0", directoryStore);
+  const delta = await bundle("1.1.0", directoryStore, "--base", join(directory, "out", first.key));
+  const rows = [
     line("the same release again", again),
     line("one layer changed", next),
     line("one layer changed, as a delta", delta),
   ];
+  if (findProgram("versitygw") !== undefined) {
+    await using server = await startVersitygw();
+    const bucket = { to: `s3://${server.bucket}`, env: environmentOf(server) };
+    await bundle("1.0.0", bucket);
+    rows.push(line("one layer changed, in a bucket of versitygw", await bundle("1.1.0", bucket)));
+  }
+  return [
+    "",
+    "| then | wall | layers moved | read from the registry | of the changed layer | copied by the store | size |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ];
 }
+
+interface Place {
+  readonly to: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface Built {
+  readonly key: string;
+  readonly size: number;
+  readonly moved: number;
+  readonly copied: number;
+  readonly seconds: number;
+}
+
+const line = (what: string, { seconds, moved, read, copied, size }: Built & { readonly read: number }): string =>
+  `| ${what} | ${seconds.toFixed(2)} s | ${mega(moved)} MB | ${mega(read)} MB | ${(moved / sizes.changed).toFixed(3)} | ${mega(copied)} MB | ${mega(size)} MB |`;
 
 let total = 0;
 async function moved(registry: CountedRegistry): Promise<number> {
@@ -183,11 +207,24 @@ async function moved(registry: CountedRegistry): Promise<number> {
   return total;
 }
 
-async function measureGenerated(): Promise<readonly string[]> {
+/** As one built file, as the program is: reading TypeScript takes memory of its own. */
+async function measureGenerated(directory: string): Promise<readonly string[]> {
+  const main = join(directory, "bundle-generated.mjs");
+  await build({
+    entryPoints: [join(import.meta.dirname, "bundle-generated.ts")],
+    outfile: main,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    external: ["proxy-agent"],
+    banner: {
+      js: "import { createRequire as benchRequire } from 'node:module'; const require = benchRequire(import.meta.url);",
+    },
+    logLevel: "warning",
+  });
   const rows: string[] = [];
   for (const gigabytes of GENERATED) {
-    const argv = [process.execPath, join(import.meta.dirname, "bundle-generated.ts"), `${gigabytes}`];
-    const { peakBytes, seconds } = await measured(argv, process.env);
+    const { peakBytes, seconds } = await measured([process.execPath, main, `${gigabytes}`], process.env);
     rows.push(`| ${gigabytes} GB | ${mega(peakBytes)} MB | ${seconds.toFixed(1)} s |`);
   }
   return ["", "| generated bundle | peak RSS | wall |", "|---|---|---|", ...rows];

@@ -1,29 +1,34 @@
 import { crc32 } from "node:zlib";
 import { ActiveReads } from "./active-reads.ts";
+import {
+  blockContent,
+  blockHeader,
+  framedSize,
+  header,
+  placedRuns,
+  runSizes,
+  stride,
+  trailerSize,
+} from "./block-layout.ts";
 import { joinCrc32 } from "./crc32.ts";
-import { bytesSegment, checkRange, concat, exact, late, type Segment } from "./segments.ts";
+import { bytesSegment, checkRange, concat, exact, late, type Part, type Segment } from "./segments.ts";
 
-/** Magic, deflate, no flags, no time, no hints, system unknown (RFC 1952, 2.3). */
-export const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
-export const trailerSize = 8;
-
-/** Content of the largest stored block, and the bytes before it: last flag, length, complement (RFC 1951, 3.2.4). */
-export const blockContent = 65_535;
-export const blockHeader = 5;
-export const stride = blockHeader + blockContent;
-
-/** Bytes of the chunks that come out. */
-const chunkSize = 256 * 1024;
+export interface StoredGzip extends Segment {
+  /** How its content is framed: sizes of what is in blocks of its own. `storedContent` finds its way by them. */
+  readonly runs: readonly number[];
+}
 
 /**
  * A real gzip file (one member) that holds `content` as it is, in stored blocks: for content that is compressed already,
  * or that must keep a size known beforehand. It grows by 0.01 %.
  *
+ * Each large part of the content begins a block and is followed by another one: it has the same bytes in every such file.
+ *
  * Every range but the last 8 bytes is produced from its own part of the content. Those hold a CRC-32 of everything. Each
  * read that came to its end remembers the CRC of what went through it, in whatever order and however parallel, and the
  * trailer joins them: it waits for those under way, and what was not read by then is read for it.
  */
-export function gzipStored(content: Segment): Segment {
+export function gzipStored(content: Segment): StoredGzip {
   const sums = new Sums(content);
   const trailer = late(
     trailerSize,
@@ -35,25 +40,44 @@ export function gzipStored(content: Segment): Segment {
     },
     "gzip trailer",
   );
-  const whole = concat([bytesSegment(header), storedBlocks(content, sums), trailer]);
-  return { size: whole.size, read: (start, end, signal) => joined(whole.read(start, end, signal)) };
+  const runs = runSizes(content.size, content.parts);
+  const blocks = placedRuns(runs).map(({ at, size }) => storedBlocks(sums, at, size, at + size === content.size));
+  // Even nothing needs a block that says it is the last.
+  if (blocks.length === 0) blocks.push(storedBlocks(sums, 0, 0, true));
+  const whole = concat([bytesSegment(header), ...blocks, trailer]);
+  return {
+    size: whole.size,
+    runs,
+    parts: framedParts(content, runs),
+    read: whole.read,
+  };
 }
 
-function storedBlocks(content: Segment, sums: Sums): Segment {
-  // Even nothing needs a block that says it is the last.
-  const blocks = Math.max(1, Math.ceil(content.size / blockContent));
-  const size = blocks * blockHeader + content.size;
+/** The parts as they lie in the file. The last block is like no other, since it says that nothing follows. */
+function framedParts({ parts = [], size: whole }: Segment, runs: readonly number[]): readonly Part[] {
+  const places = new Map(placedRuns(runs).map(({ at, place }) => [at, place]));
+  return parts.flatMap(({ at, size, origin }) => {
+    if (at + size === whole) return [];
+    const framed = origin?.form === "framed" ? ({ ...origin, form: "plain" } as const) : undefined;
+    return [{ at: places.get(at)!, size: framedSize(size), origin: framed }];
+  });
+}
+
+/** `length` bytes of the content from `from` on, as blocks of their own. */
+function storedBlocks(sums: Sums, from: number, length: number, isLast: boolean): Segment {
+  const blocks = Math.max(1, Math.ceil(length / blockContent));
+  const size = blocks * blockHeader + length;
   const headerOf = (block: number): Uint8Array => {
-    const last = block === blocks - 1;
-    const length = last ? content.size - block * blockContent : blockContent;
+    const isEnd = block === blocks - 1;
+    const bytesIn = isEnd ? length - block * blockContent : blockContent;
     const bytes = Buffer.alloc(blockHeader);
-    bytes[0] = last ? 1 : 0;
-    bytes.writeUInt16LE(length, 1);
-    bytes.writeUInt16LE(length ^ 0xffff, 3);
+    bytes[0] = isEnd && isLast ? 1 : 0;
+    bytes.writeUInt16LE(bytesIn, 1);
+    bytes.writeUInt16LE(bytesIn ^ 0xffff, 3);
     return bytes;
   };
   const contentAt = (at: number): number =>
-    Math.floor(at / stride) * blockContent + Math.max(0, (at % stride) - blockHeader);
+    from + Math.floor(at / stride) * blockContent + Math.max(0, (at % stride) - blockHeader);
   return {
     size,
     async *read(start, end, signal) {
@@ -128,23 +152,4 @@ class Sums {
     for (const start of this.#known.keys()) if (start > at && start < next) next = start;
     return next;
   }
-}
-
-/** The same bytes in chunks of {@linkcode chunkSize}. */
-async function* joined(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let buffer = Buffer.allocUnsafeSlow(chunkSize);
-  let filled = 0;
-  for await (const chunk of bytes) {
-    for (let rest = chunk; rest.byteLength > 0; ) {
-      const piece = rest.subarray(0, chunkSize - filled);
-      buffer.set(piece, filled);
-      filled += piece.byteLength;
-      rest = rest.subarray(piece.byteLength);
-      if (filled < chunkSize) continue;
-      yield buffer;
-      buffer = Buffer.allocUnsafeSlow(chunkSize);
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield buffer.subarray(0, filled);
 }

@@ -85,6 +85,7 @@ export function hashing(segment: Segment): HashingSegment {
   return {
     ...(segment.name === undefined ? {} : { name: segment.name }),
     size,
+    parts: segment.parts,
     read,
     async sha256(signal) {
       while (hashed.front < size) {

@@ -1,11 +1,11 @@
 export { joinCrc32 } from "./crc32.ts";
 export { beginsStored, gunzipStored, isStored, storedContent, storedHeadSize } from "./gunzip-stored.ts";
-export { gzipStored } from "./gzip-stored.ts";
+export { gzipStored, type StoredGzip } from "./gzip-stored.ts";
 export { type HashingSegment, hashing } from "./hashing.ts";
 export { gunzipBounded, type InflateLimits, inflated } from "./inflated.ts";
 export { type EntryType, pathProblem, targetProblem } from "./paths.ts";
 export { type ReadEntry, readTar } from "./read-tar.ts";
 export { type FoundEntry, scanTar } from "./scan-tar.ts";
-export { bytesSegment, concat, late, type Segment } from "./segments.ts";
+export { bytesSegment, concat, late, type Origin, type Part, type Segment, slice } from "./segments.ts";
 export { type TarEntry, type TarOptions, tar } from "./tar.ts";
 export type { EntryHead, ReadLimits } from "./tar-entries.ts";

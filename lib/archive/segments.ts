@@ -13,6 +13,32 @@ export interface Segment {
   readonly size: number;
   /** Bytes `start` to `end` (exclusive), within the segment. */
   read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Large parts of it that may lie in other archives too, ascending and apart from each other. `gzipStored` frames each on its
+   * own, so that it has the same bytes in every archive.
+   */
+  readonly parts?: readonly Part[] | undefined;
+  /** Where a range of it lies already, of segments that are read from a store. */
+  origin?(start: number, end: number): Origin | undefined;
+}
+
+/** A range of a segment that is dealt with as one. */
+export interface Part {
+  readonly at: number;
+  readonly size: number;
+  readonly origin?: Origin | undefined;
+}
+
+/** Where the bytes of a part lie already: a range of a stored object. */
+export interface Origin {
+  /** Of the object, as its store has it. */
+  readonly url: string;
+  /** The object's version: another one may hold other bytes. */
+  readonly version: string;
+  /** Where they begin in the object. */
+  readonly start: number;
+  /** "framed": in stored blocks, as `gzipStored` frames a part. */
+  readonly form: "plain" | "framed";
 }
 
 /** A segment that is in memory. */
@@ -54,13 +80,16 @@ export const late = (
  */
 export function concat(parts: readonly Segment[]): Segment {
   const ends: number[] = [];
+  const large: Part[] = [];
   let size = 0;
   for (const part of parts) {
+    for (const { at, ...own } of part.parts ?? []) large.push({ at: at + size, ...own });
     size += part.size;
     ends.push(size);
   }
   return {
     size,
+    parts: large,
     async *read(start, end, signal) {
       checkRange(start, end, size);
       let at = start;
@@ -118,4 +147,24 @@ export function checkRange(start: number, end: number, size: number): void {
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start || end > size) {
     throw new RangeError(`Cannot read bytes ${start} to ${end} of ${size}`);
   }
+}
+
+/** A range of a segment as one of its own. Of a plain origin, what lies within the range stays one. */
+export function slice(whole: Segment, from: number, to: number, name?: string): Segment {
+  checkRange(from, to, whole.size);
+  const parts = (whole.parts ?? []).flatMap(({ at, size, origin }) => {
+    const [start, end] = [Math.max(at, from), Math.min(at + size, to)];
+    if (start >= end) return [];
+    const isWhole = end - start === size;
+    const kept =
+      origin?.form === "plain" || isWhole ? origin && { ...origin, start: origin.start + start - at } : undefined;
+    return [{ at: start - from, size: end - start, origin: kept }];
+  });
+  return {
+    ...(name === undefined ? {} : { name }),
+    size: to - from,
+    parts,
+    ...(whole.origin && { origin: (start, end) => whole.origin?.(from + start, from + end) }),
+    read: (start, end, signal) => whole.read(from + start, from + end, signal),
+  };
 }

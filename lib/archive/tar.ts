@@ -66,6 +66,7 @@ export function tar(entries: readonly TarEntry[], { mtime = 0, links = "inside" 
 const named = (name: string, content: Segment): Segment => ({
   name,
   size: content.size,
+  parts: content.parts,
   read: (start, end, signal) => content.read(start, end, signal),
 });
 

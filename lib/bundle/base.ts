@@ -1,8 +1,8 @@
-import type { Segment } from "../archive/index.ts";
+import { type Segment, slice } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 import { type Digest, digestOf, hexOf } from "../oci/index.ts";
 import { BILL, type Bill, MAX_BILL, parseBill } from "./bill.ts";
-import { blobsInTar, type ContainedFile, type Extent, openContents, slice } from "./contents.ts";
+import { blobsInTar, type ContainedFile, type Extent, openContents } from "./contents.ts";
 
 /** An older bundle that a customer has: what is in it need not be sent again. */
 export interface Base {
@@ -31,23 +31,41 @@ export async function openBase(bundle: Segment, signal?: AbortSignal): Promise<B
   const bill = parseBill(bytes);
   if (bill === undefined) throw refuse("its bundle.json is no bill of materials");
   if (bill.base !== undefined) throw refuse("it is a delta itself");
-  const extents = new Map<Digest, Extent>();
-  for (const { path, size, sha256 } of bill.files) {
-    const file = files.get(path);
-    if (file?.content.size !== size) throw refuse(`it lacks ${path}`);
-    if (!extents.has(`sha256:${sha256}`)) extents.set(`sha256:${sha256}`, { path, offset: 0, size });
-    for (const blob of await blobsOf(file, bill, signal)) {
-      if (!extents.has(blob.digest)) extents.set(blob.digest, { path, offset: blob.offset, size: blob.size });
-    }
+  for (const { path, size } of bill.files) {
+    if (files.get(path)?.content.size !== size) throw refuse(`it lacks ${path}`);
   }
-  const contents = new Map(
+  const extents = await extentsOf(files, bill, signal);
+  return { bill, directory, sha256: hexOf(digestOf(bytes)), extents, contents: contentsAt(extents, files) };
+}
+
+type Contained = ReadonlyMap<string, ContainedFile>;
+
+/** Where files lie, and blobs in archives, by their digest. The files are all there. */
+export async function extentsOf(
+  files: Contained,
+  bill: Bill,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<Digest, Extent>> {
+  const extents = new Map<Digest, Extent>();
+  const add = (digest: Digest, extent: Extent): void => {
+    if (!extents.has(digest)) extents.set(digest, extent);
+  };
+  for (const { path, size, sha256 } of bill.files) {
+    add(`sha256:${sha256}`, { path, offset: 0, size });
+    const blobs = await blobsOf(files.get(path)!, bill, signal);
+    for (const { digest, offset, size: bytes } of blobs) add(digest, { path, offset, size: bytes });
+  }
+  return extents;
+}
+
+/** The same, to be read. */
+export const contentsAt = (extents: ReadonlyMap<Digest, Extent>, files: Contained): ReadonlyMap<Digest, Segment> =>
+  new Map(
     [...extents].map(([digest, { path, offset, size }]) => [
       digest,
-      slice(files.get(path)!.content, digest, offset, size),
+      slice(files.get(path)!.content, offset, offset + size, digest),
     ]),
   );
-  return { bill, directory, sha256: hexOf(digestOf(bytes)), extents, contents };
-}
 
 /** Blobs can be reached in tars that are not compressed. */
 const blobsOf = async ({ path, content }: ContainedFile, { images }: Bill, signal: AbortSignal | undefined) =>

@@ -1,6 +1,12 @@
 import { type HashingSegment, hashing, type Segment } from "../archive/index.ts";
-import { RejectedError } from "../errors.ts";
+import { RejectedError, StowageError } from "../errors.ts";
 import { contentSegment, type Descriptor, type Digest, hexOf, type Source } from "../oci/index.ts";
+
+/**
+ * Bytes of the smallest content that is a part of its own, wherever it lies: below, a store would not copy it either, or it
+ * would cost more requests than it saves. Another number gives bundles other bytes.
+ */
+const PART = 1024 * 1024;
 
 /**
  * The layers, configs and charts of a bundle, wherever they are read. Every one of them is checked against its digest,
@@ -21,15 +27,16 @@ export class Blobs {
 
   segment(source: Source, descriptor: Descriptor): Segment {
     const { digest, size } = descriptor;
-    const held = this.#held.get(digest);
+    const held = this.#heldOf(digest, size);
     const content = contentSegment(source, descriptor);
     const counted: Segment = {
       name: digest,
       size,
-      read: (start, end, signal) => this.#count(held ?? content, held !== undefined, start, end, signal),
+      read: (start, end, signal) =>
+        held === undefined ? this.#moved(content, start, end, signal) : this.#reused(held, content, start, end, signal),
     };
     const hashed = hashing(counted);
-    return {
+    return this.part(digest, {
       name: digest,
       size,
       read: (start, end, signal) => {
@@ -38,7 +45,14 @@ export class Blobs {
         this.#inPieces.set(hashed, digest);
         return hashed.read(start, end, signal);
       },
-    };
+    });
+  }
+
+  /** Content that is known by its digest, as a part of archives where it is large, and with where it lies already. */
+  part(digest: Digest, content: Segment): Segment {
+    const { size } = content;
+    if (size < PART) return content;
+    return { ...content, parts: [{ at: 0, size, origin: this.#heldOf(digest, size)?.origin?.(0, size) }] };
   }
 
   /**
@@ -56,17 +70,30 @@ export class Blobs {
     }
   }
 
-  async *#count(
-    content: Segment,
-    isHeld: boolean,
-    start: number,
-    end: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  #heldOf(digest: Digest, size: number): Segment | undefined {
+    const held = this.#held.get(digest);
+    return held?.size === size ? held : undefined;
+  }
+
+  async *#moved(content: Segment, start: number, end: number, signal: AbortSignal | undefined) {
     for await (const chunk of content.read(start, end, signal)) {
-      if (isHeld) this.reused += chunk.byteLength;
-      else this.moved += chunk.byteLength;
+      this.moved += chunk.byteLength;
       yield chunk;
+    }
+  }
+
+  /** A bundle that is overwritten or taken away meanwhile is no reason to fail: the registry has the rest. */
+  async *#reused(held: Segment, content: Segment, start: number, end: number, signal: AbortSignal | undefined) {
+    let at = start;
+    try {
+      for await (const chunk of held.read(start, end, signal)) {
+        this.reused += chunk.byteLength;
+        at += chunk.byteLength;
+        yield chunk;
+      }
+    } catch (error) {
+      if (!(error instanceof StowageError)) throw error;
+      if (at < end) yield* this.#moved(content, at, end, signal);
     }
   }
 }

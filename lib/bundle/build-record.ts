@@ -1,15 +1,28 @@
 import * as z from "zod";
-import { type Reader, readObject, type Store } from "../store/index.ts";
+import { readObject, type Store } from "../store/index.ts";
 import { type Bill, billSchema, MAX_BILL } from "./bill.ts";
 import { sumLine } from "./checksums.ts";
+import type { Files } from "./files.ts";
 
 const recordSchema = z.object({
   plan: z.string(),
   sha256: z.string().regex(/^[a-f0-9]{64}$/),
   size: z.int().min(0),
   volumes: z.array(z.object({ key: z.string(), size: z.int().min(0), sha256: z.string() })).optional(),
+  runs: z.array(z.int().min(1)).optional(),
+  traffic: z.object({ moved: z.int().min(0), reused: z.int().min(0), copied: z.int().min(0) }).optional(),
   bill: billSchema,
 });
+
+/** What a build took, in bytes. */
+export interface Traffic {
+  /** Of layers, configs and charts read from registries. */
+  readonly moved: number;
+  /** That were there already. */
+  readonly reused: number;
+  /** That the store copied by itself and was not sent. */
+  readonly copied: number;
+}
 
 /** What is written beside a bundle: it tells the next run that this one need not be built again. */
 export interface BuildRecord {
@@ -19,6 +32,10 @@ export interface BuildRecord {
   readonly size: number;
   /** Where it was split. */
   readonly volumes?: readonly { readonly key: string; readonly size: number; readonly sha256: string }[] | undefined;
+  /** Of one that is gzip: how its content is framed (`gzipStored`), so that any file in it can be found. */
+  readonly runs?: readonly number[] | undefined;
+  /** Of the build that wrote it. */
+  readonly traffic?: Traffic | undefined;
   readonly bill: Bill;
 }
 
@@ -28,12 +45,12 @@ export const volumeSumsKey = (key: string): string => `${key}.volumes.sha256`;
 
 /** @returns undefined when there is none, or one that nobody can read: it proves nothing */
 export async function readBuildRecord(
-  store: Reader,
+  files: Files,
   key: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<BuildRecord | undefined> {
-  if ((await store.stat(recordKey(key), signal)) === undefined) return undefined;
-  const bytes = await readObject(store, recordKey(key), MAX_BILL, signal);
+  if ((await files.stat(recordKey(key), signal)) === undefined) return undefined;
+  const bytes = await readObject(files, recordKey(key), MAX_BILL, signal);
   try {
     return recordSchema.safeParse(JSON.parse(Buffer.from(bytes).toString("utf8"))).data;
   } catch {

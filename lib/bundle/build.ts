@@ -1,11 +1,11 @@
-import { gzipStored, hashing, type Segment, tar } from "../archive/index.ts";
+import { gzipStored, hashing, type Segment, type StoredGzip, tar } from "../archive/index.ts";
 import { RejectedError, TransientError } from "../errors.ts";
 import { digestOf } from "../oci/index.ts";
-import type { RangeBody, Reader, Store } from "../store/index.ts";
+import type { PartSource, RangeBody, Reader, Store } from "../store/index.ts";
 import { type Base, openBase } from "./base.ts";
 import type { Bill } from "./bill.ts";
 import { Blobs, gated } from "./blobs.ts";
-import { type BuildRecord, readBuildRecord, writeBuildRecord } from "./build-record.ts";
+import { type BuildRecord, readBuildRecord, type Traffic, writeBuildRecord } from "./build-record.ts";
 import { deltaPackage, nameDelta } from "./delta.ts";
 import { describePlan } from "./describe-plan.ts";
 import { olderContents } from "./older.ts";
@@ -19,7 +19,7 @@ import type { Signer } from "./signature.ts";
 import { sizeOf } from "./size.ts";
 import { volumesOf } from "./volumes.ts";
 
-export interface BuiltBundle {
+export interface BuiltBundle extends Traffic {
   /** URL of the store that holds it. */
   readonly store: string;
   /** Of a split bundle: what its volumes are called before `.001`. */
@@ -30,10 +30,6 @@ export interface BuiltBundle {
   readonly size: number;
   /** How many images are in it. */
   readonly images: number;
-  /** Bytes of layers, configs and charts read from registries. */
-  readonly moved: number;
-  /** Bytes that were there already. */
-  readonly reused: number;
   /** Of a split bundle: how many. */
   readonly volumes?: number;
   readonly seconds: number;
@@ -52,7 +48,8 @@ export interface BuildOptions extends BundleSources {
  * Build the bundle of a release straight into a store: from the registry through hashes into the store, nothing on disk.
  *
  * Everything in it is known by digest before the first layer moves, so the same release gives the same bytes, and a
- * bundle that lies there already is not built again. What the bundle that was built before holds is read from there. Of a store that writes in parts, an upload that died is gone on with.
+ * bundle that lies there already is not built again. What the bundle holds that was built before is read from there, and
+ * copied by stores that copy by themselves. Of a store that writes in parts, an upload that died is gone on with.
  * Beside it lie `<key>.sha256` and `<key>.json`.
  *
  * @throws RejectedError as {@linkcode planBundle}, BASE_INVALID; TransientError IMAGES_MOVED when a tag came to name something else
@@ -71,13 +68,13 @@ export async function buildBundle(release: Release, options: BuildOptions, signa
   const store = options.to ?? options.store;
   const key = `${options.to === undefined ? `releases/${release.name}/${release.version}/` : ""}${name.file}`;
   const images = new Set(plan.sets.flatMap((set) => set.images.map(({ image }) => image)));
-  const done = (record: BuildRecord, part: Pick<BuiltBundle, "moved" | "reused">): BuiltBundle => ({
+  const done = (record: BuildRecord, traffic: Traffic): BuiltBundle => ({
     store: store.url,
     key,
     sha256: record.sha256,
     size: record.size,
     images: images.size,
-    ...part,
+    ...traffic,
     ...(record.volumes === undefined ? {} : { volumes: record.volumes.length }),
     seconds: Math.round(performance.now() - started) / 1000,
   });
@@ -96,16 +93,16 @@ export async function buildBundle(release: Release, options: BuildOptions, signa
         stop,
       );
     });
-    const record = await write(store, key, bytes, { ...writing, split: release.split }, signal);
-    return done(record, { moved: blobs.moved, reused: blobs.reused });
+    const record = await write(store, key, bytes, { ...writing, blobs, split: release.split }, signal);
+    return done(record, record.traffic);
   };
 
   const known = await readBuildRecord(store, key, signal);
   if (known?.plan === (await prepare(base?.contents)).plan && (await isThere(store, key, known, signal))) {
-    return done(known, { moved: 0, reused: known.size });
+    return done(known, { moved: 0, reused: known.size, copied: 0 });
   }
   if (base !== undefined) return build(base.contents);
-  const older = await olderContents(store, prefixOf(release, wholeName, options.to), key, signal);
+  const older = await olderContents(store, prefixOf(release, wholeName, options.to), signal);
   try {
     return await build(older);
   } catch (error) {
@@ -125,7 +122,7 @@ function packageBytes(
   files: readonly Pick<PackageFile, "path" | "mode" | "content">[],
   { directory, gzip }: PackageName,
   check: (signal?: AbortSignal) => Promise<void>,
-): Segment {
+): Segment & Partial<StoredGzip> {
   const entries = files.map(({ path, mode, content }) => ({
     type: "file" as const,
     path: directory === "" ? path : `${directory}/${path}`,
@@ -138,6 +135,7 @@ function packageBytes(
 
 interface Writing {
   readonly plan: string;
+  readonly blobs: Blobs;
   readonly split: string | undefined;
   readonly bill: (signal?: AbortSignal) => Promise<Bill>;
 }
@@ -146,16 +144,22 @@ interface Writing {
 async function write(
   store: Store,
   key: string,
-  whole: Segment,
-  { plan, split, bill }: Writing,
+  whole: Segment & Partial<StoredGzip>,
+  { plan, blobs, split, bill }: Writing,
   signal: AbortSignal,
-): Promise<BuildRecord> {
+): Promise<BuildRecord & { readonly traffic: Traffic }> {
   const hashed = hashing(whole);
   const limit = split === undefined ? undefined : sizeOf(split);
   const volumes = limit === undefined ? undefined : volumesOf(key, hashed, limit);
-  const bodies: readonly { readonly key: string; readonly body: RangeBody }[] = volumes ?? [{ key, body: hashed }];
-  for (const { key: target, body } of bodies) await store.put(target, body, { identity: `${plan} ${target}`, signal });
-  const record: BuildRecord = {
+  const bodies: readonly { readonly key: string; readonly body: Segment }[] = volumes ?? [{ key, body: hashed }];
+  let copied = 0;
+  const onPart = (size: number, how: PartSource): void => {
+    if (how === "copied") copied += size;
+  };
+  for (const { key: target, body } of bodies) {
+    await store.put(target, withStored(body), { identity: `${plan} ${target}`, onPart, signal });
+  }
+  const record = {
     plan,
     sha256: await hashed.sha256(signal),
     size: hashed.size,
@@ -168,6 +172,8 @@ async function write(
         })),
       ),
     }),
+    ...(whole.runs && { runs: whole.runs }),
+    traffic: { moved: blobs.moved, reused: blobs.reused, copied },
     bill: await bill(signal),
   };
   for (const { key: target, body } of bodies) {
@@ -182,6 +188,17 @@ async function write(
   await writeBuildRecord(store, key, record, signal);
   return record;
 }
+
+/** What of a segment lies in a store as it is. */
+const withStored = (body: Segment): RangeBody => ({
+  size: body.size,
+  read: body.read,
+  stored: (body.parts ?? []).flatMap(({ at, size, origin }) => {
+    if (origin?.form !== "plain") return [];
+    const { url, start, version } = origin;
+    return [{ at, size, url, start, version }];
+  }),
+});
 
 async function isThere(store: Reader, key: string, record: BuildRecord, signal: AbortSignal): Promise<boolean> {
   for (const file of record.volumes ?? [{ key, size: record.size }]) {

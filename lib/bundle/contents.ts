@@ -1,4 +1,12 @@
-import { isStored, type Segment, scanTar, storedContent, storedHeadSize } from "../archive/index.ts";
+import {
+  isStored,
+  type Segment,
+  type StoredGzip,
+  scanTar,
+  slice,
+  storedContent,
+  storedHeadSize,
+} from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 import { type Digest, isDigest } from "../oci/index.ts";
 import { limits } from "./contents-check.ts";
@@ -9,6 +17,9 @@ export interface ContainedFile {
   readonly mode: number;
   readonly content: Segment;
 }
+
+/** A package as it lies somewhere; of gzip, how it is framed, where that is known. */
+type Package = Segment & { readonly runs?: StoredGzip["runs"] | undefined };
 
 /** Part of a file of a bundle. */
 export interface Extent {
@@ -25,31 +36,47 @@ export interface Extent {
  *   does: its files cannot be reached without unpacking it
  */
 export async function openContents(
-  bundle: Segment,
+  bundle: Package,
   signal?: AbortSignal,
 ): Promise<{ readonly directory: string; readonly files: ReadonlyMap<string, ContainedFile> }> {
-  const name = bundle.name ?? "bundle";
-  const head = Buffer.concat(await Array.fromAsync(bundle.read(0, Math.min(storedHeadSize, bundle.size), signal)));
-  if (head[0] === 0x1f && head[1] === 0x8b && !isStored(head)) {
-    throw new RejectedError("ARCHIVE_INVALID", `Cannot open "${name}": it was compressed again; unpack it with gunzip`);
-  }
-  const content = isStored(head) ? storedContent(bundle) : bundle;
-  const entries: ContainedFile[] = [];
-  for await (const { type, path, mode, offset, size } of scanTar(content, limits, signal)) {
-    if (type === "file") entries.push({ path, mode, content: slice(content, path, offset, size) });
-  }
+  const entries = await openEntries(bundle, signal);
   const bill = entries.find(({ path }) => /^([^/]+\/)?bundle\.json$/.test(path));
-  if (bill === undefined) throw new RejectedError("ARCHIVE_INVALID", `Cannot open "${name}": it has no bundle.json`);
+  if (bill === undefined) {
+    throw new RejectedError("ARCHIVE_INVALID", `Cannot open "${nameOf(bundle)}": it has no bundle.json`);
+  }
   const directory = bill.path.slice(0, -"bundle.json".length);
-  const files = entries.map(({ path, ...file }) => ({ ...file, path: path.slice(directory.length) }));
-  return { directory: directory.slice(0, -1), files: new Map(files.map((file) => [file.path, file])) };
+  return { directory: directory.slice(0, -1), files: below(directory, entries) };
 }
 
-export const slice = (whole: Segment, name: string, from: number, size: number): Segment => ({
-  name,
-  size,
-  read: (start, end, signal) => whole.read(from + start, from + end, signal),
-});
+/**
+ * The files of any package, by their path in it. One that is gzip and does not tell how it is framed is read once to find that.
+ *
+ * @throws RejectedError ARCHIVE_INVALID
+ */
+export async function openEntries(bundle: Package, signal?: AbortSignal): Promise<readonly ContainedFile[]> {
+  const head = Buffer.concat(await Array.fromAsync(bundle.read(0, Math.min(storedHeadSize, bundle.size), signal)));
+  if (head[0] === 0x1f && head[1] === 0x8b && !isStored(head)) {
+    const why = "it was compressed again; unpack it with gunzip";
+    throw new RejectedError("ARCHIVE_INVALID", `Cannot open "${nameOf(bundle)}": ${why}`);
+  }
+  const content = isStored(head) ? await storedContent(bundle, bundle.runs, signal) : bundle;
+  const entries: ContainedFile[] = [];
+  for await (const { type, path, mode, offset, size } of scanTar(content, limits, signal)) {
+    if (type === "file") entries.push({ path, mode, content: slice(content, offset, offset + size, path) });
+  }
+  return entries;
+}
+
+const nameOf = ({ name = "bundle" }: Segment): string => name;
+
+/** @param directory with its slash, or empty */
+export const below = (directory: string, entries: readonly ContainedFile[]): ReadonlyMap<string, ContainedFile> =>
+  new Map(
+    entries.map((file) => {
+      const path = file.path.slice(directory.length);
+      return [path, { ...file, path }];
+    }),
+  );
 
 /** Of blobs in an image archive, and in the tree of a registry. */
 const BLOB = /(?:^|\/)(?:blobs\/sha256\/([a-f0-9]{64})|blobs\/sha256\/[a-f0-9]{2}\/([a-f0-9]{64})\/data)$/;

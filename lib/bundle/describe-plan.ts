@@ -3,7 +3,7 @@ import type { BundlePlan } from "./plan.ts";
 import type { Signer } from "./signature.ts";
 
 /** Goes up whenever the same plan comes to give other bytes. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /**
  * Everything that decides about the bytes of a bundle, as a text: the same text, the same bytes. What is not known

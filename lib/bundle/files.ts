@@ -6,7 +6,7 @@ import { RejectedError, TransientError } from "../errors.ts";
 import type { GetOptions, Reader } from "../store/index.ts";
 
 /** Where files are read by name: a store, or a directory. */
-export type Files = Pick<Reader, "stat" | "get">;
+export type Files = Pick<Reader, "stat" | "get"> & Partial<Pick<Reader, "url">>;
 
 const chunkSize = 256 * 1024;
 

@@ -67,7 +67,11 @@ export function namePackage(release: Release): PackageName {
 export function layOut(plan: BundlePlan, blobs: Blobs): readonly PackageFile[] {
   const tree = new PackageFiles(plan.release);
   for (const [position, { path, mode, content, sha256 }] of plan.files.entries()) {
-    tree.add(["files", position], path, { mode, content, ...knownSum(sha256) });
+    tree.add(["files", position], path, {
+      mode,
+      content: blobs.part(`sha256:${sha256}`, content),
+      ...knownSum(sha256),
+    });
   }
   for (const [position, { source, artifact, reference }] of plan.charts.entries()) {
     const { chart, metadata } = artifact;

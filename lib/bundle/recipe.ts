@@ -1,6 +1,6 @@
-import { concat, hashing, type Segment } from "../archive/index.ts";
+import { concat, hashing, type Segment, slice } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
-import { type ContainedFile, type Extent, slice } from "./contents.ts";
+import type { ContainedFile, Extent } from "./contents.ts";
 import type { PackageFile } from "./package-tree.ts";
 
 /** The file of a delta that says how it is joined with its base. install.sh reads it as well. */
@@ -62,7 +62,7 @@ export function joinedFiles(
 ): readonly ContainedFile[] {
   const part = (files: ReadonlyMap<string, ContainedFile>, path: string, offset: number, size: number): Segment => {
     const content = files.get(path)?.content;
-    if (content !== undefined && offset + size <= content.size) return slice(content, path, offset, size);
+    if (content !== undefined && offset + size <= content.size) return slice(content, offset, offset + size, path);
     throw invalid(`${files === base ? "its base" : "it"} lacks bytes of ${path}`);
   };
   return recipe.map(({ path, mode, pieces }) => {

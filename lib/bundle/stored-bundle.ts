@@ -1,6 +1,7 @@
-import type { Segment } from "../archive/index.ts";
+import type { Origin, Segment } from "../archive/index.ts";
 import { RejectedError, TransientError } from "../errors.ts";
-import { sumsKey, volumeSumsKey } from "./build-record.ts";
+import { type Stat, urlOfKey } from "../store/index.ts";
+import { readBuildRecord, sumsKey, volumeSumsKey } from "./build-record.ts";
 import { parseSums } from "./checksums.ts";
 import type { Files } from "./files.ts";
 import { MOST_VOLUMES, volumeKey } from "./volumes.ts";
@@ -12,6 +13,8 @@ export interface StoredBundle extends Segment {
   readonly volumes: readonly { readonly name: string; readonly size: number; readonly sha256?: string | undefined }[];
   /** Of the whole, in hex, as `<name>.sha256` says; absent where there is none. */
   readonly sha256?: string | undefined;
+  /** Of one that is gzip, as its record says: how its content is framed. */
+  readonly runs?: readonly number[] | undefined;
 }
 
 /** Lists of checksums are some lines. */
@@ -39,11 +42,13 @@ export async function openBundle(files: Files, name: string, signal?: AbortSigna
     name: key,
     size,
     sha256,
+    runs: (await readBuildRecord(files, key, signal))?.runs,
     volumes: parts.map((part) => ({
       name: part.key,
       size: part.size,
       sha256: isVolume ? volumeSums?.get(baseName(part.key)) : sha256,
     })),
+    origin: (start, end) => originIn(parts, files, start, end),
     async *read(start, end, stop) {
       let offset = 0;
       for (const part of parts) {
@@ -59,6 +64,18 @@ export async function openBundle(files: Files, name: string, signal?: AbortSigna
       }
     },
   };
+}
+
+/** Where a range lies in the store; undefined where it goes over two volumes. */
+function originIn(parts: readonly Stat[], { url }: Files, start: number, end: number): Origin | undefined {
+  let offset = 0;
+  for (const { key, size, version } of parts) {
+    if (url !== undefined && offset <= start && end <= offset + size) {
+      return { url: urlOfKey(url, key), version, start: start - offset, form: "plain" };
+    }
+    offset += size;
+  }
+  return undefined;
 }
 
 async function volumesAt(files: Files, base: string, signal: AbortSignal | undefined) {

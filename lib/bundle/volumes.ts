@@ -1,4 +1,4 @@
-import { type HashingSegment, hashing, type Segment } from "../archive/index.ts";
+import { type HashingSegment, hashing, type Segment, slice } from "../archive/index.ts";
 import { RejectedError } from "../errors.ts";
 
 export interface Volume {
@@ -33,8 +33,3 @@ export function volumesOf(key: string, whole: Segment, size: number): readonly V
     };
   });
 }
-
-const slice = (whole: Segment, from: number, to: number): Segment => ({
-  size: to - from,
-  read: (start, end, signal) => whole.read(from + start, from + end, signal),
-});

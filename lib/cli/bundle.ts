@@ -24,9 +24,13 @@ export const bundle: Verb = async (args, surroundings) => {
   const file = positionals[0]!;
   const described = readRelease(await readText(file));
   const release = values.split === undefined ? described : checkRelease({ ...described, split: values.split });
-  const signer = values.key === undefined ? undefined : readSigner(await readText(values.key));
   const { config } = await loadLocalConfig(env, values);
-  const ports = await compose(config, { log, patient: true }).ports(["store", "stores", "registries", "renderer"]);
+  const deps = compose(config, { log, patient: true });
+  const ports = await deps.ports(["secrets", "store", "stores", "registries", "renderer"]);
+  // what the configuration says is for all bundles: an exact package has no place for a signature
+  const configured = release.package.exact ? undefined : config.bundles.signingKey;
+  const pem = values.key ? await readText(values.key) : configured && (await ports.secrets(configured));
+  const signer = pem === undefined ? undefined : readSigner(pem);
   const url = values.to ?? release.to;
   const to = url === undefined ? undefined : await ports.stores(url);
   const base = values.base === undefined ? undefined : await openBundlePlace(values.base, ports.stores, signal);

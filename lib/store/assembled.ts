@@ -16,7 +16,7 @@ export interface ObjectRange {
  * One body out of pieces: bytes of one's own, and ranges of objects that a store holds.
  *
  * Put into the same store (or another part of the same bucket), an object store copies the ranges by itself as far as they
- * are large enough for it; every other store reads and writes them. The result is the same.
+ * are large enough for it, and is not sent them; every other store writes what it reads. The result is the same.
  *
  * Reading throws TransientError STORE_UNAVAILABLE when an object has another version.
  */

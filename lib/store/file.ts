@@ -5,6 +5,7 @@ import { RejectedError } from "../errors.ts";
 import { bytesOf } from "./body.ts";
 import { attempt, codeOf, unavailable } from "./file-errors.ts";
 import { type FileTree, openFileTree, statOf } from "./file-tree.ts";
+import { FileWriter } from "./file-writer.ts";
 import { checkKey, checkPrefix, quoted } from "./keys.ts";
 import { rangeOf } from "./range.ts";
 import type { Store } from "./store.ts";
@@ -139,10 +140,12 @@ function readRange(
 /** Write a new file and let it reach the disk. What the body throws passes as it is. */
 async function writeAll(path: string, bytes: AsyncIterable<Uint8Array>, doing: string): Promise<void> {
   const handle = await attempt(doing, open(path, "wx"));
+  const writer = new FileWriter(handle);
   try {
-    for await (const chunk of bytes) await attempt(doing, handle.appendFile(chunk));
-    await attempt(doing, handle.sync());
+    for await (const chunk of bytes) await attempt(doing, writer.write(chunk));
+    await attempt(doing, writer.finish());
   } finally {
+    await writer.settle();
     await attempt(doing, handle.close());
   }
 }

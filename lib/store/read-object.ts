@@ -10,7 +10,7 @@ import type { Reader } from "./store.ts";
  * @throws RejectedError STORE_NOT_FOUND, or STORE_OBJECT_INVALID when it is larger
  */
 export async function readObject(
-  store: Reader,
+  store: Pick<Reader, "get">,
   key: string,
   limit: number,
   signal?: AbortSignal,

@@ -25,8 +25,9 @@ export interface RangeBody {
   /** Bytes `start` to `end` (exclusive). */
   read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /**
-   * Ranges of which equal bytes lie in a store already, ascending and apart from each other. `read` gives these as well:
-   * a store that can copy by itself may do that instead of reading. {@linkcode assembled} makes such bodies.
+   * Ranges of which equal bytes lie in a store already, ascending and apart from each other. A store that can copy by itself
+   * may do that instead of taking what is read; it reads all the same, and compares as far as it can.
+   * {@linkcode assembled} makes such bodies.
    */
   readonly stored?: readonly StoredRange[] | undefined;
 }
@@ -44,6 +45,7 @@ export interface StoredRange {
   readonly version: string;
 }
 
+/** What can be put. A chunk may change once the next one was asked for. */
 export type Body = Uint8Array | string | AsyncIterable<Uint8Array> | RangeBody;
 
 export interface GetOptions {
@@ -67,7 +69,7 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Sent by this put, copied inside the store, or found there from an earlier put of the same identity. */
+/** Sent by this put, copied inside the store, or found there from an earlier put of the same identity. All of it was read. */
 export type PartSource = "sent" | "copied" | "found";
 
 /** Object storage, for those who only read. */

@@ -17,6 +17,7 @@ import { openStore, type RangeBody, readObject, type Store } from "../../lib/sto
 import { environmentOf } from "../fakes/object-service/environment.ts";
 import { startObjectService } from "../fakes/object-service/server.ts";
 import { requiring } from "../real/programs.ts";
+import { cannotMount, mountSmallDisk } from "../real/small-disk.ts";
 import { bundleOf, HOST, openWorkshop, type Workshop } from "./workshop.ts";
 
 const run = promisify(execFile);
@@ -226,18 +227,36 @@ test("more volumes than can be numbered are refused", async () => {
 
 test("a bundle that is there is not built again, unless a volume or the bundle is gone or the plan changed", async () => {
   const to = await openStore("memory:");
-  const first = await shop.build(release({ split: "1MiB" }), { to });
-  assert.ok(first.moved > 0);
-  const again = await shop.build(release({ split: "1MiB" }), { to });
-  assert.deepEqual([again.moved, again.reused, again.sha256], [0, first.size, first.sha256]);
-  assert.ok((await shop.build(release({ split: "2MiB" }), { to })).moved > 0);
-  const whole = await shop.build(release(), { to });
-  assert.ok(whole.moved > 0);
-  await to.delete(whole.key);
-  assert.equal((await shop.build(release(), { to })).moved, whole.moved);
+  const puts: string[] = [];
+  const counted: Store = {
+    ...to,
+    put(key, ...rest) {
+      puts.push(key);
+      return to.put(key, ...rest);
+    },
+  };
+  const build = async (given: object) => {
+    puts.length = 0;
+    const { moved, reused, copied, sha256 } = await shop.build(given, { to: counted });
+    return {
+      traffic: { moved, reused, copied },
+      sha256,
+      volumes: puts.filter((key) => /\.\d{3}$|gz$/.test(key)).length,
+    };
+  };
+  const { size, moved, sha256 } = await shop.build(release({ split: "1MiB" }), { to: counted });
+  assert.ok(moved > 0);
+  const split = { ...release({ split: "1MiB" }) };
+  assert.deepEqual(await build(split), { traffic: { moved: 0, reused: size, copied: 0 }, sha256, volumes: 0 });
+  assert.equal((await build(release({ split: "2MiB" }))).volumes, 1);
+  assert.equal((await build(split)).volumes, 1, "it has other volumes");
+  assert.equal((await build(release())).volumes, 1);
+  assert.equal((await build(release())).volumes, 0);
+  await to.delete("b-1.tar.gz");
+  assert.equal((await build(release())).volumes, 1);
 });
 
-test("a record that nobody can read is no proof", async () => {
+test("a record that nobody can read is no proof, nor tells it what is there already", async () => {
   const to = await openStore("memory:");
   const first = await shop.build(release(), { to });
   await to.put(`${first.key}.json`, "{");
@@ -261,6 +280,46 @@ test("a tag that moves while the bundle is built fails the run, and nothing is p
     message: /demo\/moving:1 was sha256:/,
   });
   assert.deepEqual(await Array.fromAsync(to.list("")), []);
+});
+
+test("a tag that moves leaves an upload that nobody joins: the next run takes the new image, and nothing is left", async () => {
+  await shop.push("demo/floating:1", "before");
+  await shop.write("larger", randomBytes(11_000_000));
+  await using service = await startObjectService({ kind: "oss" });
+  const bucket = `oss://${service.bucket}`;
+  const buckets = [{ bucket, partBytes: 1024 * 1024 }];
+  const to = await openStore(bucket, { buckets, env: environmentOf(service) });
+  const files: Files = {
+    stat: to.stat,
+    async get(key, options) {
+      // the first read is for its digest, before anything is sent
+      if ((options?.start ?? 0) > 5_000_000) await shop.push("demo/floating:1", "after");
+      return filesOf(join(shop.directory, "files")).get(key, options);
+    },
+  };
+  const given = release({ images: [`${HOST}/demo/floating:1`], files: [{ path: "larger", from: "larger" }] });
+  await assert.rejects(shop.build(given, { to, files }), { code: "IMAGES_MOVED", disposition: "retry" });
+  assert.equal(await to.stat("b-1.tar.gz"), undefined);
+  const built = await shop.build(given, { to });
+  assert.ok(built.bytes.equals((await shop.build(given)).bytes));
+  assert.deepEqual([...service.held.uploads.values()], []);
+});
+
+test("a full disk is said to be full, nothing is left, and what was there stays", { skip: cannotMount() }, async () => {
+  await using disk = await mountSmallDisk(6);
+  const to = await openStore(`file:${disk.path}`);
+  const first = await shop.build(release(large), { to });
+  await shop.write("larger", randomBytes(5_000_000));
+  const given = release({ version: "2", files: [{ path: "larger", from: "larger" }] });
+  await assert.rejects(shop.build(given, { to }), {
+    code: "STORE_UNAVAILABLE",
+    disposition: "retry",
+    message: 'Cannot put "b-2.tar.gz": the disk is full',
+  });
+  const names = ["b-1.tar.gz", "b-1.tar.gz.json", "b-1.tar.gz.sha256"];
+  assert.deepEqual(await Array.fromAsync(to.list(""), ({ key }) => key), names);
+  assert.deepEqual(await readdir(join(disk.path, ".stowage/tmp")), []);
+  assert.equal((await shop.build(release(large), { to })).reused, first.size);
 });
 
 test("images are held against the lock of the release, where one was made", async () => {

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { createCipheriv, createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -33,6 +34,8 @@ export interface Workshop extends AsyncDisposable {
   readonly registries: Registries;
   /** Push an index of one image for each platform; `content` is what its own layer holds. */
   push(name: string, content?: string, platforms?: readonly string[]): Promise<Built>;
+  /** Push an image of one layer of so many bytes that cannot be compressed, the same for the same seed. */
+  pushNoise(name: string, seed: string, bytes: number): Promise<void>;
   /** Write a file that descriptions can name. */
   write(path: string, content: string | Uint8Array): Promise<void>;
   build(description: object, options?: Partial<BuildOptions>): Promise<BuiltBundle & { readonly bytes: Buffer }>;
@@ -80,6 +83,14 @@ export async function openWorkshop(hosts: readonly string[] = [HOST]): Promise<W
       const built = platforms.length === 1 ? images[0]! : buildIndex(images);
       await copy(openBuilt({ [tag]: built }), tag, registries.repository(hosts[0]!, repository));
       return built;
+    },
+    async pushNoise(name, seed, bytes) {
+      const [repository = "", tag = ""] = name.split(":");
+      const key = createHash("sha256").update(seed).digest();
+      const content = createCipheriv("aes-256-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(bytes));
+      const layer = await buildLayer([{ path: "data", content }], { level: 0 });
+      const image = openBuilt({ [tag]: buildImage({ platform: "linux/amd64", layers: [layer] }) });
+      await copy(image, tag, registries.repository(hosts[0]!, repository));
     },
     async write(path, content) {
       await mkdir(dirname(join(files, path)), { recursive: true });

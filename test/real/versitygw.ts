@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Keys } from "../fakes/object-service/signatures.ts";
+import { findProgram } from "./programs.ts";
 
 /** An S3 server that others wrote, with an empty bucket. */
 export interface S3Server extends AsyncDisposable {
@@ -78,3 +79,11 @@ const answers = (endpoint: string): Promise<boolean> =>
     },
     () => false,
   );
+
+/** Options for a test that needs it. No package has it, so it is not asked for under CI=true either. */
+export function requiringVersitygw(): { readonly skip?: string } {
+  if (findProgram("versitygw") !== undefined) return {};
+  const hint = "needs versitygw: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+  process.stderr.write(`SKIPPED: ${hint}\n`);
+  return { skip: hint };
+}

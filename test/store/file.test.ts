@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdir, mkdtempDisposable, readdir, readFile, readlink, symlink, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { TransientError } from "../../lib/errors.ts";
 import { openFileStore } from "../../lib/store/file.ts";
 import type { Store } from "../../lib/store/index.ts";
 import { testStore } from "../contracts/store.ts";
+import { cannotMount, mountSmallDisk } from "../real/small-disk.ts";
 
 const temporary = () => mkdtempDisposable(join(tmpdir(), "stowage-store-"));
 
@@ -260,13 +260,8 @@ test("what a body throws is not taken for a failure of the store", async () => {
   await assert.rejects(store.put("a", missing()), { code: "ENOENT" });
 });
 
-test("a full disk is said to be full, and nothing is left", { skip: cannotMount() }, async (t) => {
-  const directory = await temporary();
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "stowage-test", directory.path]);
-  t.after(async () => {
-    execFileSync("umount", [directory.path]);
-    await directory[Symbol.asyncDispose]();
-  });
+test("a full disk is said to be full, and nothing is left", { skip: cannotMount() }, async () => {
+  await using directory = await mountSmallDisk(2);
   const store = await openFileStore(directory.path);
   await store.put("old", "value");
   await assert.rejects(store.put("old", Buffer.alloc(3 * 1024 * 1024)), (error: unknown) => {
@@ -281,13 +276,8 @@ test("a full disk is said to be full, and nothing is left", { skip: cannotMount(
   assert.equal(await store.put("new", Buffer.alloc(1024 * 1024)), "written");
 });
 
-test("a directory that may only be read is good for reading", { skip: cannotMount() }, async (t) => {
-  const directory = await temporary();
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "stowage-test", directory.path]);
-  t.after(async () => {
-    execFileSync("umount", [directory.path]);
-    await directory[Symbol.asyncDispose]();
-  });
+test("a directory that may only be read is good for reading", { skip: cannotMount() }, async () => {
+  await using directory = await mountSmallDisk(1);
   const writable = await openFileStore(directory.path);
   await writable.put("a", "1");
   const stale = join(directory.path, ".stowage/tmp/stale");
@@ -301,11 +291,3 @@ test("a directory that may only be read is good for reading", { skip: cannotMoun
     message: 'Cannot put "b": the file system is read-only',
   });
 });
-
-/** Two tests need a small disk of their own, which takes CAP_SYS_ADMIN (capabilities(7), bit 21). */
-function cannotMount(): string | false {
-  const held = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
-  if (process.getuid?.() === 0 && (BigInt(`0x${held}`) & (1n << 21n)) !== 0n) return false;
-  process.stderr.write("SKIPPED: full and read-only disks need the right to mount\n");
-  return "needs the right to mount";
-}

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { RejectedError } from "../../errors.ts";
 import { bytesOf } from "../body.ts";
 import { quoted } from "../keys.ts";
-import type { PutOptions, RangeBody } from "../store.ts";
+import type { PartSource, PutOptions, RangeBody } from "../store.ts";
 import { inParallel } from "./in-parallel.ts";
 import { type Journal, pages } from "./journal.ts";
 import { PartBuffers } from "./part-buffers.ts";
@@ -105,6 +105,7 @@ async function* numbered(parts: AsyncIterable<Uint8Array>, { rules }: ObjectServ
   }
 }
 
+/** Parts are read in their order, also those that need not be sent: who hashes them on their way reads nothing twice. */
 async function sendAll(
   destination: Destination,
   upload: string,
@@ -115,28 +116,39 @@ async function sendAll(
 ): Promise<readonly SentPart[]> {
   const { service, name, patience, memory, parallel } = destination;
   const buffers = new PartBuffers();
-  const sent: SentPart[] = [];
-  const send = async (part: PlannedPart, stop: AbortSignal): Promise<void> => {
-    const before = found.get(part.number);
-    if (before?.size === part.size) {
-      sent.push(before);
-      onPart?.(part.size, "found");
-    } else if (part.from !== undefined) {
-      const { from, number } = part;
-      sent.push(await retrying(() => service.copyPart(name, upload, number, from, stop), patience, stop));
-      onPart?.(part.size, "copied");
-    } else {
-      const buffer = buffers.take(part.size);
-      const bytes = buffer.subarray(0, part.size);
-      await fill(bytes, body, part, stop);
-      sent.push(await retrying(() => service.sendPart(name, upload, part.number, bytes, stop), patience, stop));
-      buffers.give(buffer);
-      onPart?.(part.size, "sent");
+  const placed: SentPart[] = [];
+  let copies = true;
+  const place = async (part: PlannedPart, bytes: Uint8Array, stop: AbortSignal): Promise<[SentPart, PartSource]> => {
+    const { number, from } = part;
+    const before = found.get(number);
+    // The bytes of the run that died may have been wrong, in a way that only its end would have shown.
+    const confirmed = before && service.confirmed(before, bytes);
+    if (confirmed !== undefined) return [confirmed, "found"];
+    if (from !== undefined && copies) {
+      try {
+        const copy = () => service.copyPart(name, upload, number, from, bytes, stop);
+        return [await retrying(copy, patience, stop), "copied"];
+      } catch (error) {
+        // Changed, taken away, or nothing that this service does or allows: the bytes are at hand.
+        if (!isFailure(error, "changed", "absent", "outside", "refused", "denied")) throw error;
+        if (isFailure(error, "refused", "denied")) copies = false;
+      }
     }
+    const send = () => service.sendPart(name, upload, number, bytes, stop);
+    return [await retrying(send, patience, stop), "sent"];
   };
-  const largest = plan.reduce((size, part) => Math.max(size, part.from ? 0 : part.size), 1);
-  await inParallel(plan, Math.max(1, Math.min(parallel, Math.floor(memory / largest))), send, signal);
-  return sent;
+  const take = async (part: PlannedPart, stop: AbortSignal): Promise<void> => {
+    const buffer = buffers.take(part.size);
+    const bytes = buffer.subarray(0, part.size);
+    await fill(bytes, body, part, stop);
+    const [result, how] = await place(part, bytes, stop);
+    placed.push(result);
+    buffers.give(buffer);
+    onPart?.(part.size, how);
+  };
+  const largest = plan.reduce((size, part) => Math.max(size, part.size), 1);
+  await inParallel(plan, Math.max(1, Math.min(parallel, Math.floor(memory / largest))), take, signal);
+  return placed;
 }
 
 async function fill(

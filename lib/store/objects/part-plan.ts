@@ -22,7 +22,7 @@ export interface PlannedPart {
  * take as many with them from the beginning of the next one as they need, and a range that is too small for a part of its
  * own is sent. Parts are larger than wanted when there would be more of them than the service takes.
  *
- * @param wanted bytes of a part that is sent
+ * @param wanted bytes of a part
  * @returns undefined when a body of this size cannot be written
  */
 export function planParts(
@@ -48,7 +48,7 @@ export function planParts(
 function partsOf(
   size: number,
   copyable: readonly CopyableRange[],
-  { minPart, maxPart }: PartRules,
+  { minPart }: PartRules,
   wanted: number,
 ): PlannedPart[] {
   const parts: PlannedPart[] = [];
@@ -66,7 +66,7 @@ function partsOf(
     const isLast = at + length === size;
     if (length - taken < (isLast ? 1 : minPart)) continue;
     send(at + taken);
-    for (const part of evenly(length - taken, maxPart, minPart)) {
+    for (const part of evenly(length - taken, wanted, minPart)) {
       const from = { ...source, start: source.start + start - at, size: part };
       parts.push({ number: parts.length + 1, start, size: part, from });
       start += part;

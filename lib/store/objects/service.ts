@@ -100,7 +100,18 @@ export interface ObjectService {
   /** @returns the upload's id */
   begin(name: string, token: string, signal?: AbortSignal): Promise<string>;
   sendPart(name: string, id: string, number: number, bytes: Uint8Array, signal?: AbortSignal): Promise<SentPart>;
-  copyPart(name: string, id: string, number: number, source: CopySource, signal?: AbortSignal): Promise<SentPart>;
+  /**
+   * @param bytes what the source holds, as its reader got it: what was copied is compared with it, as far as the service tells
+   *   what that is; other bytes are "changed"
+   */
+  copyPart(
+    name: string,
+    id: string,
+    number: number,
+    source: CopySource,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<SentPart>;
   complete(
     name: string,
     id: string,
@@ -112,6 +123,9 @@ export interface ObjectService {
   abort(name: string, id: string, signal?: AbortSignal): Promise<void>;
   listParts(name: string, id: string, after: string | undefined, signal?: AbortSignal): Promise<ListPage<ListedPart>>;
   listUploads(prefix: string, after: string | undefined, signal?: AbortSignal): Promise<ListPage<OpenUpload>>;
+
+  /** A listed part with its checksum; undefined when it is not known to hold these bytes. */
+  confirmed(part: SentPart, bytes: Uint8Array): SentPart | undefined;
 
   /** The checksum an object of these parts should have; undefined when that cannot be told. */
   checksumOf(parts: readonly SentPart[]): string | undefined;
@@ -165,6 +179,7 @@ const kinds: Readonly<Record<string, FailureKind>> = {
   EntityTooSmall: "no part",
   FileAlreadyExists: "exists",
   PreconditionFailed: "changed",
+  NotImplemented: "refused",
   // The credentials or the clock are old: they are renewed before the next attempt.
   ExpiredToken: "unavailable",
   RequestTimeTooSkewed: "unavailable",

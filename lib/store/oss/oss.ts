@@ -56,7 +56,7 @@ interface SdkAnswer {
  * A bucket of Aliyun OSS.
  *
  * Requests are signed with V4 and go over https, unless the endpoint says http. Everything that is sent is compared by its
- * CRC-64 with what arrived; so is the object that is joined of parts, where none of them was copied.
+ * CRC-64 with what arrived; so is the object that is joined of parts, where the service has the sums of all of them.
  *
  * The SDK signs, encodes and parses. It sends nothing by itself, tries nothing again, and its own multipart upload, which
  * can be cancelled by another one's end, is not used.
@@ -153,15 +153,20 @@ export function openOss(context: BucketContext): ObjectService {
       return { number, size: bytes.byteLength, etag: unquoted(answer.headers["etag"]), checksum };
     },
 
-    async copyPart(name, id, number, source, signal): Promise<SentPart> {
+    async copyPart(name, id, number, source, bytes, signal): Promise<SentPart> {
       const headers = {
         "x-oss-copy-source": `/${[context.bucket, ...source.name.split("/")].map(encodeURIComponent).join("/")}`,
         "x-oss-copy-source-range": `bytes=${source.start}-${source.start + source.size - 1}`,
         "x-oss-copy-source-if-match": `"${source.etag}"`,
       };
       const subres = { partNumber: number, uploadId: id };
-      const { data } = await ask({ method: "PUT", object: name, subres, headers, ...xml }, signal);
-      return { number, size: source.size, etag: unquoted(text(data, "ETag")) };
+      const answer = await ask({ method: "PUT", object: name, subres, headers, ...xml }, signal);
+      // Where the service has no sum of a copy, it may still tell that of the whole.
+      const checksum = crc64(bytes);
+      if ((answer.headers[CHECKSUM] ?? checksum) !== checksum) {
+        throw new ServiceFailure("changed", "the service copied other bytes than were read");
+      }
+      return { number, size: source.size, etag: unquoted(text(answer.data, "ETag")), checksum };
     },
 
     async complete(name, id, parts, { ifAbsent }, signal) {
@@ -207,6 +212,13 @@ export function openOss(context: BucketContext): ObjectService {
       }));
       const next = () => JSON.stringify([decoded(data, data, "NextKeyMarker"), text(data, "NextUploadIdMarker")]);
       return { items, next: isTruncated(data) ? next() : undefined };
+    },
+
+    confirmed(part, bytes) {
+      const checksum = crc64(bytes);
+      // A part that was copied may have no sum of its own, but an MD5 as ETag.
+      const isSame = (part.checksum ?? part.etag.toLowerCase()) === (part.checksum ? checksum : hash("md5", bytes));
+      return isSame ? { ...part, checksum } : undefined;
     },
 
     checksumOf(parts) {

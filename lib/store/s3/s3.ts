@@ -39,6 +39,7 @@ import {
 } from "../objects/service.ts";
 import type { BucketContext } from "../settings.ts";
 import { credentialsOf } from "./credentials.ts";
+import { checkArrived, checksumIn, isJoined, isMd5 } from "./etags.ts";
 
 /** Bytes and parts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const rules = { minPart: 5 * 1024 ** 2, maxPart: 5 * 1024 ** 3, maxParts: 10_000 };
@@ -134,7 +135,7 @@ export function openS3(context: BucketContext): ObjectService {
       return { number, size: bytes.byteLength, etag: unquoted(answer.ETag), checksum };
     },
 
-    async copyPart(name, id, number, source, signal): Promise<SentPart> {
+    async copyPart(name, id, number, source, bytes, signal): Promise<SentPart> {
       const command = new UploadPartCopyCommand({
         Bucket,
         Key: name,
@@ -145,7 +146,10 @@ export function openS3(context: BucketContext): ObjectService {
         CopySourceRange: `bytes=${source.start}-${source.start + source.size - 1}`,
       });
       const answer = await asked((options) => client.send(command, options), signal);
-      return { number, size: source.size, etag: unquoted(answer.CopyPartResult?.ETag) };
+      const { CopyPartResult, ServerSideEncryption } = answer;
+      const sum = checksumIn({ ETag: CopyPartResult?.ETag, ServerSideEncryption }, hash("md5", bytes, "buffer"));
+      if (sum === "other") throw new ServiceFailure("changed", "the service copied other bytes than were read");
+      return { number, size: source.size, etag: unquoted(CopyPartResult?.ETag), checksum: sum };
     },
 
     async complete(name, id, parts, { ifAbsent }, signal) {
@@ -191,6 +195,10 @@ export function openS3(context: BucketContext): ObjectService {
       }));
       const marker = [decoded(answer.NextKeyMarker ?? "", answer.EncodingType), answer.NextUploadIdMarker ?? ""];
       return { items, next: answer.IsTruncated ? JSON.stringify(marker) : undefined };
+    },
+
+    confirmed(part, bytes) {
+      return part.etag === hash("md5", bytes) ? { ...part, checksum: part.etag } : undefined;
     },
 
     checksumOf(parts) {
@@ -280,24 +288,6 @@ async function unlessThere<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** @returns the ETag as checksum, when it is one */
-function checkArrived(
-  {
-    ETag,
-    ServerSideEncryption,
-  }: { readonly ETag?: string | undefined; readonly ServerSideEncryption?: string | undefined },
-  md5: Buffer,
-): string | undefined {
-  const etag = unquoted(ETag);
-  if (etag === md5.toString("hex")) return etag;
-  if (ServerSideEncryption === undefined && isMd5(etag)) {
-    throw new ServiceFailure("unavailable", "the service got other bytes than it was sent");
-  }
-  return undefined;
-}
-
 const quoted = (etag: string): string => `"${etag}"`;
-const isMd5 = (etag: string): boolean => /^[0-9a-f]{32}$/.test(etag);
-const isJoined = (etag: string): boolean => /^[0-9a-f]{32}-\d+$/.test(etag);
 
 const decoded = (text: string, encoding: string | undefined): string => (encoding === "url" ? formDecoded(text) : text);

@@ -53,7 +53,7 @@ export const operations: Readonly<Record<Exclude<Operation, "sts">, Operate>> = 
     return { headers: sums(dialect, part, fault) };
   },
 
-  copy(dialect, { name, fields, headers }) {
+  copy(dialect, { name, fields, headers }, fault) {
     const { held, kind, bucket } = dialect;
     const prefix = prefixOf(dialect);
     const source = decodeURIComponent(String(headers[`${prefix}copy-source`])).replace(/^\//, "");
@@ -65,7 +65,8 @@ export const operations: Readonly<Record<Exclude<Operation, "sts">, Operate>> = 
       throw new Refusal(412, "PreconditionFailed");
     const bytes = rangeIn(object.bytes, headers[`${prefix}copy-source-range`]);
     const upload = held.upload(name, fields.get("uploadId")!);
-    const part = held.addPart(upload, Number(fields.get("partNumber")), bytes, true);
+    const copied = fault === "flip" ? flipped(bytes) : bytes;
+    const part = held.addPart(upload, Number(fields.get("partNumber")), copied, true);
     return { xml: ["CopyPartResult", { ETag: `"${part.etag}"`, LastModified: part.modified.toISOString() }] };
   },
 

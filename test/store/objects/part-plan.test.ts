@@ -53,7 +53,7 @@ test("of a range between small pieces only what fills a part is sent, the rest i
       { ...blob, at: 100 * MiB + 1024 },
     ],
     s3,
-    8 * MiB,
+    100 * MiB,
   );
   assert.deepEqual(
     plan?.map(({ size, from }) => [size, from?.start]),
@@ -65,6 +65,12 @@ test("of a range between small pieces only what fills a part is sent, the rest i
       [512, undefined],
     ],
   );
+});
+
+test("copies are no larger than other parts: they are read as well, and kept meanwhile", () => {
+  const blob = { name: "blob", etag: "etag", start: 7, size: 100 * MiB, at: 0 };
+  const plan = planParts(100 * MiB, [blob], s3, 8 * MiB)!;
+  assert.ok(plan.every(({ size, start, from }) => size <= 8 * MiB && from?.start === start + 7));
 });
 
 test("parts grow so that there are never too many, also of copies", () => {
