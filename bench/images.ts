@@ -23,7 +23,7 @@ export async function run([directory]: readonly string[] = []): Promise<string> 
     const own = join(work, "generated");
     if (directory === undefined) await generateCharts(own, GENERATED);
     const charts = await chartArchives(directory ?? own, join(work, "charts"));
-    const [stowage = ""] = await buildMains(join(work, "dist"), ["stowage", "render-worker", "images-worker"]);
+    const { stowage } = await buildMains(join(work, "dist"));
     return await measureAll(charts, stowage, work);
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -17,6 +17,7 @@ say for every image why it is there, and call no list complete that may lack one
 | \`stowage images CHART…\` | archives, directories, \`oci://host/repository:version\` |
 | \`stowage images --release RELEASE.yaml\` | a release description: its charts in all profiles, its images and lists, by its rules |
 | \`stowage images --manifests PATH…\` | plain manifests; directories with all \`.yaml\`, \`.yml\`, \`.json\` and \`.tmpl\` below them |
+| \`stowage images --lists PATH…\` | files or directories: lists with one reference a line, such as this command prints; of directories, files that end in \`.list\` |
 | \`stowage images --placeholders DIR [LIST…]\` | OEM addon files with \`[[ registry_release ]]/X\`; the lists are those kept by hand |
 | \`stowage images --cluster-image DIR\` | a cluster image's build directory: \`charts/\`, \`manifests/\`, \`images/shim\`, without what \`.sealignore\` names |
 | \`index.updated\` | list-images lists every chart that came into the index: \`images.listed\` or \`images.incomplete\` |
@@ -24,8 +25,16 @@ say for every image why it is there, and call no list complete that may lack one
 
 Charts are rendered with their own values, with \`--values\` and \`--set\` on top. Each \`--profile FILE[,FILE]\` (in a release
 description: each entry of \`profiles\`) is a render of its own on top of these, and the images of all are united. Test hooks are
-left out without \`--tests\`; \`--optional\` explores what the values switch off. Of a library chart nothing is installed: it
-has no images, and is no failure.
+left out without \`--tests\`. Of a library chart nothing is installed: it has no images, and is no failure.
+
+Values are checked against the \`values.schema.json\` of the chart and its subcharts, as helm does; a schema that lies elsewhere
+is never fetched. A chart that does not render by itself is tried with older Kubernetes versions, newest first, with its
+\`ci/*-values.yaml\` (paths in the chart), and without its schemas: what was needed stands in the \`switches\` of its images.
+\`--skip-schema-validation\` leaves the schemas out from the beginning.
+
+\`--optional\` explores what the values switch off, in charts, releases and cluster images; for \`images.requested\` it is
+\`"optional": true\` beside the release. What it finds is told beside the list, never in it. To take such an image in, name it
+under \`include\` with the reason, or name its switches as one of the \`profiles\`.
 
 ## How sure
 

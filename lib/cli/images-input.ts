@@ -12,6 +12,7 @@ import {
   type Findings,
   findClusterImage,
   findImages,
+  findListed,
   findPlaceholders,
   imagesNamedBy,
   listChart,
@@ -33,7 +34,7 @@ import { concurrently, type Registries } from "../oci/index.ts";
 import { UsageError } from "./arguments.ts";
 
 /** What the arguments of `stowage images` name. */
-export const inputKinds = ["charts", "manifests", "placeholders", "release", "cluster-image"] as const;
+export const inputKinds = ["charts", "manifests", "lists", "placeholders", "release", "cluster-image"] as const;
 
 export interface ImagesInput {
   readonly kind: (typeof inputKinds)[number];
@@ -41,6 +42,8 @@ export interface ImagesInput {
   /** Ways to render each chart. */
   readonly profiles: readonly ExploreOptions[];
   readonly tests: boolean;
+  /** Find also what values leave out. */
+  readonly optional: boolean;
   /** A file of rules. */
   readonly rules: string | undefined;
 }
@@ -53,7 +56,7 @@ export interface ImagesPorts {
 
 /** Find the images of what the arguments name, by the rules of the file or the release. */
 export async function imagesOfInput(input: ImagesInput, ports: ImagesPorts, signal: AbortSignal): Promise<Selected> {
-  const { kind, paths, profiles, tests } = input;
+  const { kind, paths, profiles, tests, optional } = input;
   const [path = ""] = paths;
   if (kind === "release") {
     const { readRelease } = await import("../bundle/index.ts");
@@ -61,7 +64,7 @@ export async function imagesOfInput(input: ImagesInput, ports: ImagesPorts, sign
     // its lists lie beside it
     const images = await imagesNamedBy(release, (list) => listInFile(resolve(dirname(path), list)), signal);
     const charts = await openCharts(release.charts, ports.registries, signal);
-    return listRelease({ ...release, images }, charts, await ports.finder(), signal);
+    return listRelease({ ...release, images, optional }, charts, await ports.finder(), signal);
   }
   const rules: Selection = input.rules === undefined ? noRules : readSelection(await readText(input.rules));
   switch (kind) {
@@ -69,10 +72,12 @@ export async function imagesOfInput(input: ImagesInput, ports: ImagesPorts, sign
       return select(await imagesOfCharts(paths, profiles, ports, signal), rules);
     case "manifests":
       return select(findImages(await readManifests(paths), { tests }), rules);
+    case "lists":
+      return select(await findListed(await listsOnDisk(paths), signal), rules);
     case "placeholders":
       return select(await imagesOfAddons(paths, signal), rules);
     case "cluster-image":
-      return select(await findClusterImage(path, await ports.finder(), signal), rules);
+      return select(await findClusterImage(path, await ports.finder(), { optional, signal }), rules);
   }
 }
 

@@ -44,8 +44,10 @@ function readCommand(args: readonly string[]) {
       profile: { type: "string", multiple: true, default: [] },
       set: { type: "string", multiple: true, default: [] },
       "kube-version": { type: "string" },
+      "skip-schema-validation": { type: "boolean", default: false },
       tests: { type: "boolean", default: false },
       manifests: { type: "boolean", default: false },
+      lists: { type: "boolean", default: false },
       placeholders: { type: "boolean", default: false },
       release: { type: "boolean", default: false },
       "cluster-image": { type: "boolean", default: false },
@@ -67,9 +69,9 @@ function readCommand(args: readonly string[]) {
   }
   const kinds = inputKinds.filter((kind) => kind !== "charts" && values[kind]);
   if (kinds.length > 1) throw new UsageError(`${kinds.map((kind) => `--${kind}`).join(" and ")} are different inputs`);
-  const { tests, rules, lock, diff, data, config } = values;
+  const { tests, optional, rules, lock, diff, data, config } = values;
   const [kind = "charts"] = kinds;
-  const input: ImagesInput = { kind, paths: positionals, profiles: profilesOf(values), tests, rules };
+  const input: ImagesInput = { kind, paths: positionals, profiles: profilesOf(values), tests, optional, rules };
   refuseMisplaced(input, values);
   // OEM lists have no registries, and the order of the files
   const isOem = kind === "placeholders";
@@ -91,24 +93,30 @@ interface ChartValues {
   readonly tests: boolean;
   readonly optional: boolean;
   readonly "kube-version"?: string | undefined;
+  readonly "skip-schema-validation": boolean;
 }
 
 /** Each profile is rendered on top of what all have in common. */
 function profilesOf(given: ChartValues): ExploreOptions[] {
   const { values, profile, set, tests, optional, "kube-version": kubeVersion } = given;
-  const common = { set, kubeVersion, ...(tests ? { tests } : {}), ...(optional ? { optional } : {}) };
+  const flags = { tests, optional, skipSchemaValidation: given["skip-schema-validation"] };
+  const common = { set, kubeVersion, ...Object.fromEntries(Object.entries(flags).filter(([, given]) => given)) };
   if (profile.length === 0) return [{ ...common, valuesFiles: values }];
   return profile.map((files) => ({ ...common, valuesFiles: [...values, ...files.split(",")] }));
 }
 
 /** What would have no effect is refused. */
 function refuseMisplaced(
-  { kind, paths, tests, rules }: ImagesInput,
+  { kind, paths, tests, optional, rules }: ImagesInput,
   given: ChartValues & { lock?: string | undefined },
 ) {
-  const { values, profile, set, optional, "kube-version": kubeVersion } = given;
-  if (kind !== "charts" && (optional || kubeVersion !== undefined || values.length + profile.length + set.length > 0)) {
-    throw new UsageError("--values, --profile, --set, --kube-version and --optional are for charts");
+  const { values, profile, set, "kube-version": kubeVersion, "skip-schema-validation": unchecked } = given;
+  const ofValues = kubeVersion !== undefined || unchecked || values.length + profile.length + set.length > 0;
+  if (kind !== "charts" && ofValues) {
+    throw new UsageError("--values, --profile, --set, --kube-version and --skip-schema-validation are for charts");
+  }
+  if (optional && (kind === "manifests" || kind === "lists" || kind === "placeholders")) {
+    throw new UsageError("--optional is for charts, releases and cluster images");
   }
   if (tests && kind !== "charts" && kind !== "manifests") throw new UsageError("--tests is for charts and manifests");
   if (rules !== undefined && kind === "release") throw new UsageError("--rules: a release has rules of its own");

@@ -22,11 +22,13 @@ const verbs: Readonly<Record<string, { readonly usage: string; readonly load: ()
   },
   images: {
     usage:
-      "images CHART… [--values FILE]… [--profile FILE[,FILE]…]… [--set k=v]… [--kube-version V] [--tests] [--optional] [--cross-check] [OPTION]…\n" +
-      "       stowage images --release RELEASE.yaml [OPTION]…\n" +
+      "images CHART… [--values FILE]… [--profile FILE[,FILE]…]… [--set k=v]… [--kube-version V]\n" +
+      "       [--skip-schema-validation] [--tests] [--optional] [--cross-check] [OPTION]…\n" +
+      "       stowage images --release RELEASE.yaml [--optional] [OPTION]…\n" +
       "       stowage images --manifests PATH… [--tests] [OPTION]…\n" +
+      "       stowage images --lists PATH… [OPTION]…\n" +
       "       stowage images --placeholders DIR [LIST…] [OPTION]…\n" +
-      "       stowage images --cluster-image DIR [OPTION]…\n" +
+      "       stowage images --cluster-image DIR [--optional] [OPTION]…\n" +
       "       OPTION: [--rules FILE] [--format list|json|table] [--strip-registry] [--lock FILE] [--diff FILE] [--data DIR]\n" +
       "       [--config FILE]",
     load: async () => (await import("./images.ts")).images,

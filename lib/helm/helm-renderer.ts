@@ -36,6 +36,7 @@ function renderArguments(chart: string, options: RenderOptions): string[] {
     ...(options.includeCrds === false ? [] : ["--include-crds"]),
     ...(options.noHooks ? ["--no-hooks"] : []),
     ...(options.tests ? [] : ["--skip-tests"]),
+    ...(options.skipSchemaValidation ? ["--skip-schema-validation"] : []),
     ...each("--values", options.valuesFiles),
     ...each("--set", options.set),
     ...each("--set-string", options.setString),

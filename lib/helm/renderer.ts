@@ -31,6 +31,8 @@ export interface RenderOptions {
   readonly noHooks?: boolean;
   /** Include test hooks (`helm.sh/hook: test`). */
   readonly tests?: boolean;
+  /** Do not check values against values.schema.json, of the chart or of its subcharts. */
+  readonly skipSchemaValidation?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,6 +50,9 @@ export interface Renderer {
   readonly version: string;
   /** Set where no program is started: whoever looks at what is rendered can then do so where it is made. */
   readonly inProcess?: InProcess;
+
+  /** Set where somebody wants to know when a chart is rendered, by whoever does it {@linkcode inProcess}. */
+  readonly during?: <T>(work: () => Promise<T>) => Promise<T>;
 
   /**
    * @param chart path of a chart archive or directory

@@ -167,7 +167,8 @@ export async function imagesOfChart(
 ): Promise<Findings> {
   if (renderer.inProcess === undefined) return imagesOfRender(chart, renderer, options);
   const { findOnThread } = await import("./optional/threads.ts");
-  const answer = await findOnThread(chart, { optional, ...options }, renderer.inProcess);
+  const { inProcess, during = (work) => work() } = renderer;
+  const answer = await during(() => findOnThread(chart, { optional, ...options }, inProcess));
   if ("findings" in answer) return answer.findings;
   if ("refused" in answer) throw new RejectedError("CHART_UNRENDERABLE", answer.refused);
   // the renderer knows whether there is another one; if so, what it renders is at least what is required

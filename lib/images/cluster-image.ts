@@ -17,15 +17,16 @@ const RELEASE_NAME = "dryrun";
  * Each chart is rendered with its own values and, where it is there, `charts/<chart name>.values.yaml` on top. What is given on
  * the command line at run time is not known here.
  *
+ * @param optional find also what the values of the charts leave out
  * @throws RejectedError CHART_INVALID when a file cannot be read
  */
 export async function findClusterImage(
   directory: string,
   finder: ChartFinder,
-  signal?: AbortSignal,
+  { optional = false, signal }: { readonly optional?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Findings> {
   const { images, unresolved } = uniteFindings([
-    ...(await findInCharts(join(directory, "charts"), finder, signal)),
+    ...(await findInCharts(join(directory, "charts"), finder, optional, signal)),
     findImages(await manifestsBelow(join(directory, "manifests"))),
     await findShimImages(directory),
   ]);
@@ -33,7 +34,12 @@ export async function findClusterImage(
   return { images: images.filter(({ image }) => !ignored.has(image)), unresolved };
 }
 
-async function findInCharts(charts: string, finder: ChartFinder, signal?: AbortSignal): Promise<readonly Findings[]> {
+async function findInCharts(
+  charts: string,
+  finder: ChartFinder,
+  optional: boolean,
+  signal?: AbortSignal,
+): Promise<readonly Findings[]> {
   const names = (await entriesIn(charts))
     .filter((entry) => entry.isDirectory() || entry.name.endsWith("tgz"))
     .map(({ name }) => name);
@@ -44,7 +50,8 @@ async function findInCharts(charts: string, finder: ChartFinder, signal?: AbortS
       const chart = await chartOnDisk(join(charts, name));
       const values = join(charts, `${(await chart.describe()).name}.values.yaml`);
       const valuesFiles = (await exists(values)) ? [values] : [];
-      return (await listChart(chart, [{ releaseName: RELEASE_NAME, valuesFiles }], finder, stop)).findings;
+      const profile = { releaseName: RELEASE_NAME, valuesFiles, ...(optional ? { optional } : {}) };
+      return (await listChart(chart, [profile], finder, stop)).findings;
     },
     signal,
   );

@@ -25,8 +25,8 @@ export interface DeclaredChart {
 /**
  * The images that charts declare in annotations, `Images.lock` and values, and that no render has shown: suspected.
  *
- * @param rendered what was found in renders; images that are there, under whatever registry the templates put before them,
- *   are left out, and so are those whose tag is only a guess when their repository is there with another
+ * @param rendered what was found in renders; images that are there, under whatever registry and project the templates put
+ *   before them, are left out, and so are those whose tag is only a guess when their repository is there with another
  */
 export function findDeclared(charts: readonly DeclaredChart[], rendered: Findings): Findings {
   const shown = new Shown(rendered);
@@ -35,23 +35,28 @@ export function findDeclared(charts: readonly DeclaredChart[], rendered: Finding
 
 /** The images of renders by what they have in common with others. */
 class Shown {
-  readonly #images: ReadonlySet<string>;
-  readonly #repositories: ReadonlySet<string>;
-  readonly #paths: ReadonlySet<string>;
+  readonly #images = new Set<string>();
+  readonly #repositories = new Set<string>();
+  /** With everything that may stand before them left out: templates put a registry and often a project there. */
+  readonly #endings = new Set<string>();
 
   constructor({ images }: Findings) {
-    const spellings = images.map(({ image }) => readSpelling(image)).filter((spelling) => spelling !== undefined);
-    this.#images = new Set(spellings.map(({ image }) => image));
-    this.#repositories = new Set(spellings.map(({ reference }) => `${reference.registry}/${reference.repository}`));
-    this.#paths = new Set(spellings.map(pathOfImage));
+    for (const spelling of images.map(({ image }) => readSpelling(image)).filter((each) => each !== undefined)) {
+      this.#images.add(spelling.image);
+      this.#repositories.add(repositoryOf(spelling));
+      const steps = pathOfImage(spelling).split("/");
+      for (const from of steps.keys()) this.#endings.add(steps.slice(from).join("/"));
+    }
   }
 
-  has(spelling: Spelling, defaulted = false): boolean {
-    const { registry, repository } = spelling.reference;
-    if (this.#images.has(spelling.image) || (!spelling.hosted && this.#paths.has(pathOfImage(spelling)))) return true;
-    return defaulted && this.#repositories.has(`${registry}/${repository}`);
+  /** @param defaulted the tag is only a guess */
+  has(spelling: Spelling, defaulted: boolean): boolean {
+    if (this.#images.has(spelling.image) || (!spelling.hosted && this.#endings.has(pathOfImage(spelling)))) return true;
+    return defaulted && this.#repositories.has(repositoryOf(spelling));
   }
 }
+
+const repositoryOf = ({ reference }: Spelling): string => `${reference.registry}/${reference.repository}`;
 
 const pathOfImage = ({ image }: Spelling): string => image.slice(image.indexOf("/") + 1).replace(/^library\//, "");
 
@@ -77,13 +82,13 @@ function findInChart(chart: DeclaredChart, shown: Shown): readonly Findings[] {
     if (spelling === undefined) {
       const why = typeof raw === "string" ? whyUnreadable(raw) : "the image is no text";
       unresolved.push({ chart: nameOf(chart), reason: `${template}: ${path}: ${why}` });
-    } else if (!shown.has(spelling)) {
+    } else if (!shown.has(spelling, !spelling.exact)) {
       images.push(suspected(chart, spelling, { template, path, rule, raw: String(raw), condition }));
     }
   }
   const appVersion = appVersionOf(fields);
   for (const each of mentionsInValues(values, appVersion).mentions) {
-    if (each.spelling === undefined || shown.has(each.spelling, each.defaulted)) continue;
+    if (each.spelling === undefined || shown.has(each.spelling, each.defaulted || !each.spelling.exact)) continue;
     const raw = inSource(each, chart.valuesYaml!, appVersion) ?? String(each.raw);
     const path = pathOf(each.place);
     images.push(

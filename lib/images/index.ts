@@ -40,6 +40,7 @@ export {
   requiredImages,
   withoutRegistry,
 } from "./image-list.ts";
+export { findListed } from "./listed.ts";
 export {
   type ListingPlaces,
   listAndKeepRelease,

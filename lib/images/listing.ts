@@ -22,6 +22,8 @@ export interface ReleaseListing extends Selected {
   /** Required images without a digest, and why. */
   readonly failures: readonly { readonly image: string; readonly error: StowageError }[];
   readonly keys: ReturnType<typeof releaseKeys>;
+  /** Of a complete list. */
+  readonly lockDigest?: string | undefined;
   /** What changed, where a list was there before and this one is complete. */
   readonly difference?: ReleaseDifference | undefined;
 }
@@ -52,8 +54,7 @@ export async function listAndKeepRelease(
     refuseUnasked(failures);
     return { ...selected, failures, keys };
   }
-  const difference = await keepList(release, selected, locked, kept, signal);
-  return { ...selected, failures, keys, difference };
+  return { ...selected, failures, keys, ...(await keepList(release, selected, locked, kept, signal)) };
 }
 
 /** Characters of a message. */

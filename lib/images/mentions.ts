@@ -12,7 +12,7 @@ import {
 } from "./object-rules.ts";
 import { type Fields, isFields, type Place, placesIn, rootPlace } from "./place.ts";
 import { hasActions, withoutActions } from "./template-actions.ts";
-import { argument, environment, isStructured, textLine } from "./text-rules.ts";
+import { argument, environment, isStructured, textLine, WORTH_READING } from "./text-rules.ts";
 
 /** In this order: the first rule that knows a place has it. */
 const objectRules: readonly Look[] = [
@@ -36,9 +36,6 @@ const MAX_VALUES = 200_000;
 const MAX_CHARACTERS = 2 * 1024 * 1024;
 /** Texts inside objects that are objects themselves: a manifest in a ConfigMap in a HelmChart. */
 const MAX_EMBEDDED = 3;
-
-/** Whether it is worth to read a text as YAML: it says image, or holds something like `host.tld/path:tag`. */
-const WORTH_READING = /image|\.[a-z]{2,20}(?::\d{1,5})?\/[\w./-]{1,300}[:@]/i;
 
 export interface Mentions {
   readonly mentions: readonly Mention[];

@@ -1,11 +1,12 @@
 import { RejectedError } from "../errors.ts";
-import type { OpenedChart, RenderOptions } from "../helm/index.ts";
+import type { OpenedChart } from "../helm/index.ts";
 import { concurrently, formatReference, type Registries } from "../oci/index.ts";
 import { CHARTS_AT_ONCE, type ChartFinder, chartInRegistry, listChart } from "./chart-images.ts";
 import { type Finding, reasonOutside, type Unresolved, uniteFindings } from "./finding.ts";
 import { readImages } from "./image-list.ts";
 import { describeDefect, type ListInput, readLists } from "./list-file.ts";
 import type { ListForm } from "./list-line.ts";
+import type { ExploreOptions } from "./optional/explore.ts";
 import { noRules, type Selected, type Selection, select } from "./selection.ts";
 
 /** What a release description says about its images, besides naming charts. */
@@ -15,6 +16,8 @@ export interface ReleaseImages {
   /** Values by chart name, each laid over the chart's own: the images of all belong to the release. */
   readonly profiles?: Readonly<Record<string, readonly object[]>> | undefined;
   readonly kubeVersion?: string | undefined;
+  /** Find also what the values of each profile leave out. */
+  readonly optional?: boolean | undefined;
   readonly rules?: Selection | undefined;
 }
 
@@ -98,7 +101,7 @@ export async function openCharts(
  * @throws RejectedError RELEASE_INVALID for images that are no references, RENDERER_UNAVAILABLE; TransientError
  */
 export async function listRelease(
-  { images, profiles = {}, kubeVersion, rules = noRules }: ReleaseImages,
+  { images, profiles = {}, kubeVersion, optional = false, rules = noRules }: ReleaseImages,
   { charts, unresolved }: ReleaseCharts,
   finder: ChartFinder,
   signal?: AbortSignal,
@@ -118,9 +121,10 @@ export async function listRelease(
   const unused = Object.keys(profiles).filter((name) => !names.has(name));
   return { ...selected, unused: [...selected.unused, ...unused.map((name) => `profiles "${name}"`)] };
 
-  function toOptions(values: object): RenderOptions {
+  function toOptions(values: object): ExploreOptions {
     const isDefault = Object.keys(values).length === 0;
-    return { ...(isDefault ? {} : { setJson: [JSON.stringify(values)] }), kubeVersion };
+    const setJson = isDefault ? {} : { setJson: [JSON.stringify(values)] };
+    return { ...setJson, kubeVersion, ...(optional ? { optional } : {}) };
   }
 }
 

@@ -59,7 +59,7 @@ export async function keepFindings(
  * or else that of the highest version below it. The lock is written last; doing it again changes nothing and gives the same
  * difference.
  *
- * @returns undefined when there was nothing before
+ * @returns the digest of the lock; the difference is undefined when there was nothing before
  */
 export async function keepList(
   release: ReleaseName,
@@ -67,7 +67,7 @@ export async function keepList(
   locked: readonly LockedImage[],
   kept: FindingsStore,
   signal?: AbortSignal,
-): Promise<ReleaseDifference | undefined> {
+): Promise<{ readonly lockDigest: string; readonly difference: ReleaseDifference | undefined }> {
   const { store } = kept;
   const keys = releaseKeys(release);
   const lock = formatLock(locked);
@@ -75,7 +75,7 @@ export async function keepList(
   if (difference !== undefined) await store.put(keys.difference, `${JSON.stringify(difference)}\n`, { signal });
   await store.put(keys.list, formatList(findings), { signal });
   await store.put(keys.lock, lock, { signal });
-  return difference;
+  return { lockDigest: digestOf(lock), difference };
 }
 
 /** The locks of a release's versions, as they were kept. */

@@ -31,7 +31,7 @@ export const imageRules = {
     demands: "a tag or digest",
   },
   "text-line": {
-    sees: "`some_image = …` in configuration text that is neither YAML nor JSON",
+    sees: "`some_image = …` and `<image>…</image>` in configuration text and scripts that are neither YAML nor JSON",
     demands: "a tag or digest",
   },
   reference: { sees: "any other text that is a reference as a whole", demands: "a host and a tag, or a digest" },

@@ -79,10 +79,10 @@ export function withCompanions(
   name: string,
   besides: (name: string) => string | undefined,
 ): { readonly text: string; readonly spelling: Spelling } | undefined {
-  const bare = readSpelling(text);
-  if (bare === undefined || bare.exact) return undefined;
   const { tag, digest } = companionsOf(name, besides);
   if (tag === undefined && digest === undefined) return undefined;
+  const bare = readSpelling(text);
+  if (bare === undefined || bare.exact) return undefined;
   const joined = `${text}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${asDigest(digest)}`}`;
   const spelling = readSpelling(joined);
   return spelling && { text: joined, spelling };

@@ -64,25 +64,60 @@ function valuesByName(env: readonly unknown[]): ReadonlyMap<unknown, string | un
   return variables;
 }
 
-/** Lines `name = value` of TOML, properties, shell and the like, and of templates that are no YAML before they are filled. */
+/**
+ * Lines `name = value` of TOML, properties, shell and the like, and of templates that are no YAML before they are filled;
+ * within a line `image: value`, also in JSON or YAML that a script quotes, and `<image>value</image>`.
+ */
 export const textLine: Look = (place) => {
   if (typeof place.value !== "string" || !place.value.includes("\n")) return undefined;
   const lines = place.value.slice(0, MAX_TEXT).split("\n");
-  return lines.flatMap((line) => {
-    const [, name, rest] = ASSIGNMENT.exec(line.slice(0, MAX_LINE).trim()) ?? [];
-    if (name === undefined || rest === undefined) return [];
+  return lines.flatMap((line) => (line === "" ? [] : lineMentions(place, line.slice(0, MAX_LINE).trim())));
+};
+
+function lineMentions(place: Place, line: string): readonly Mention[] {
+  const [, name, rest] = ASSIGNMENT.exec(line) ?? [];
+  if (name !== undefined && rest !== undefined) {
     const value = rest
       .trim()
       .replace(/[,;]$/, "")
       .replace(/^(["'])(.*)\1$/, "$2");
-    if (hasActions(value)) return name === "image" ? [proven(place, "text-line", value, undefined)] : [];
-    return /[\s"']/.test(value) ? [] : valueMentions(place, "text-line", name, value, () => undefined);
-  });
-};
+    if (name === "image" && hasActions(value)) return [proven(place, "text-line", value, undefined)];
+    if (!/[\s"'{]/.test(value)) return valueMentions(place, "text-line", name, value, () => undefined);
+  }
+  if (COMMENT.test(line) || !WORTH_READING.test(line)) return [];
+  return [...namedWithin(place, line), ...wordsWithin(place, line)];
+}
 
 const ASSIGNMENT = /^(?:export |- )?["']?([\w./-]{1,100})["']?\s*[=:](.*)$/;
+const COMMENT = /^(?:[#;]|\/\/|<!--)/;
 const MAX_LINE = 2000;
 const MAX_TEXT = 1024 * 1024;
+
+/** `image: value`, `--image=value`, `--image value`, `<image>value`, where the value has a tag or digest and ends as a word does. */
+const NAMED =
+  /(?<![\w.-])(?:([\w.-]{0,100}image[\w.-]{0,100})\\?["']?\s*[=:>]|(--[\w.-]{0,100}image[\w.-]{0,100})\s)\s*\\?["']?([\w./-]+(?::\d+\/[\w./-]+)?[:@]\w[\w.:@-]*)(?=[\s"'\\<,;)}\]|&]|$)/gi;
+
+function* namedWithin(place: Place, line: string): Generator<Mention> {
+  for (const [, assigned, flag, value] of line.matchAll(NAMED)) {
+    const spelling = saysImage((assigned ?? flag)!) ? readSpelling(value!) : undefined;
+    if (spelling?.exact) yield mention(place, "text-line", value!, spelling);
+  }
+}
+
+/** A quick look before the real one, which is dear for what is no reference. */
+const MAY_SPEAK = /^[\w.-]+(?::\d+)?\/[^/].*[:@]\w/;
+
+/** References as a whole. Nothing says what they are for: they are suspected. */
+function* wordsWithin(place: Place, line: string): Generator<Mention> {
+  for (const word of line.split(/[\s"'`\\;|&()<>=,[\]]+/)) {
+    const spelling = MAY_SPEAK.test(word) ? readSpelling(word) : undefined;
+    if (spelling === undefined || !speaksForItself(spelling)) continue;
+    yield { ...mention(place, "text-line", word, spelling), status: "suspected" };
+  }
+}
+
+/** A quick look whether a text may name an image: it says image, or holds something like `host.tld/path:tag`. */
+export const WORTH_READING = /image|\.[a-z]{2,20}(?::\d{1,5})?\/[\w./-]{1,300}[:@]/i;
 
 /** Text that may be JSON, or a map or list in YAML. A template's action is not. */
 export const isStructured = (text: string): boolean =>
@@ -103,6 +138,8 @@ function valueMentions(
   if (joined !== undefined) return [mention(place, rule, joined.text, joined.spelling)];
   return value.split(/[\s,]+/).flatMap((piece) => {
     const raw = piece.replace(/^[\w.-]+=/, "");
+    // most words are not worth the attempt
+    if (!hinted && !/[/@]/.test(raw)) return [];
     const spelling = readSpelling(raw);
     if (spelling === undefined) return [];
     const enough = speaksForItself(spelling) || (hinted && (spelling.exact || spelling.hosted));

@@ -9,7 +9,6 @@ const goTypes: Readonly<Record<ParameterType, string>> = {
   string: "string",
   bool: "bool",
   int: "int",
-  int64: "int64",
   float64: "float64",
   bytes: "[]uint8",
   map: "map[string]interface {}",
@@ -45,7 +44,6 @@ function fits(value: Value, type: ParameterType): boolean {
     case "bool":
       return typeof value === "boolean";
     case "int":
-    case "int64":
       return typeof value === "bigint";
     case "float64":
       return typeof value === "number";
@@ -101,7 +99,6 @@ export function convertConstant(node: ConstantNode, type: ParameterType): Value 
       if (node.kind === Kind.bool) return node.value;
       throw new ArgumentError(`expected bool; found ${nodeText(node)}`);
     case "int":
-    case "int64":
       if (node.kind === Kind.number && node.value.integer !== undefined) return node.value.integer;
       throw new ArgumentError(`expected integer; found ${nodeText(node)}`);
     case "float64":

@@ -9,7 +9,7 @@ import {
   variadicFunction,
 } from "./function-table.ts";
 import { isPrintable } from "./quoting.ts";
-import { isTrue, Struct, TypedMap, TypedSlice, typeName, type Value } from "./value.ts";
+import { integerOf, isTrue, SizedInteger, Struct, TypedMap, TypedSlice, typeName, type Value } from "./value.ts";
 
 const fail = (message: string): never => {
   throw new FunctionError(message);
@@ -25,8 +25,9 @@ function elements(item: Value): ArrayLike<Value> | Uint8Array | undefined {
 
 function position(index: Argument, length: number): number {
   if (index === null) return fail("cannot index slice/array with nil");
-  if (typeof index !== "bigint") return fail(`cannot index slice/array with type ${typeName(index)}`);
-  return index < 0n || index > length ? fail(`index out of range: ${index}`) : Number(index);
+  const at = integerOf(index);
+  if (at === undefined) return fail(`cannot index slice/array with type ${typeName(index)}`);
+  return at < 0n || at > length ? fail(`index out of range: ${at}`) : Number(at);
 }
 
 function index(item: Argument, ...indexes: Argument[]): Value {
@@ -49,7 +50,7 @@ function indexOnce(item: Argument, key: Argument): Value {
   const at = position(key, list.length);
   if (at === list.length) return fail(`reflect: ${typeof item === "string" ? "string" : "slice"} index out of range`);
   const element = list[at];
-  return list instanceof Uint8Array ? BigInt(element as number) : element;
+  return list instanceof Uint8Array ? new SizedInteger("uint8", BigInt(element as number)) : element;
 }
 
 function slice(item: Argument, ...indexes: Argument[]): Value {
@@ -89,7 +90,7 @@ function basicKind(value: Argument): BasicKind | undefined {
     case "string":
       return "string";
   }
-  return undefined;
+  return value instanceof SizedInteger ? "int" : undefined;
 }
 
 const incompatible = (a: Argument, b: Argument): never =>
@@ -105,6 +106,7 @@ const shape = (value: Argument): string => {
 function equal(a: Argument, b: Argument): boolean {
   const kind = basicKind(a);
   if (kind !== basicKind(b)) return a === null || b === null ? false : incompatible(a, b);
+  if (kind === "int") return integerOf(a) === integerOf(b);
   if (kind !== undefined || a === null || b === null) return a === b;
   if (shape(a) !== shape(b)) {
     return fail(`non-comparable types ${sprintf("%s", [a])}: ${typeName(a)}, ${typeName(b)}: ${formatValue(b)}`);
@@ -124,7 +126,8 @@ function less(a: Argument, b: Argument): boolean {
   if (kind !== other) return incompatible(a, b);
   if (kind === "bool") return fail("invalid type for comparison");
   if (kind === "string") return compareUtf8(a as string, b as string) < 0;
-  return (a as bigint) < (b as bigint);
+  if (kind === "int") return integerOf(a)! < integerOf(b)!;
+  return (a as number) < (b as number);
 }
 
 const lessOrEqual = (a: Argument, b: Argument): boolean => less(a, b) || equal(a, b);

@@ -9,7 +9,7 @@ import { quote } from "./quoting.ts";
 import { Randomness } from "./randomness.ts";
 import { rootName, type Scope } from "./scope.ts";
 import { explained } from "./template-error.ts";
-import { isTrue, sortedKeys, TypedSlice, type Value } from "./value.ts";
+import { integerOf, isTrue, SizedInteger, sortedKeys, TypedSlice, type Value, type ValueMap } from "./value.ts";
 import { Variables } from "./variables.ts";
 
 export interface ExecuteOptions {
@@ -23,6 +23,15 @@ export interface ExecuteOptions {
   readonly missingKey?: MissingKey;
   /** Executes the branches that are not taken as well. */
   readonly exploration?: Exploration;
+  readonly watch?: ExecutionWatch | undefined;
+}
+
+/** Is told what an execution depends on besides what it is given, and what it changes. */
+export interface ExecutionWatch {
+  /** A template is called by name, whether there is one or not. */
+  calling(name: string): void;
+  /** A map that the execution was given or has made is about to be changed. */
+  changing(map: ValueMap): void;
 }
 
 /** How a list of statements ended. */
@@ -38,23 +47,28 @@ export const withoutNoValue = (text: string): string => text.replaceAll(noValue,
 export class Execution {
   readonly #functions: FunctionTable;
   readonly #exploration: Exploration | undefined;
+  readonly #watch: ExecutionWatch | undefined;
   readonly #evaluator: Evaluator;
   #budget: Budget;
   #scope: Scope;
   #output = "";
 
   constructor(functions: FunctionTable, scope: Scope, options: ExecuteOptions) {
-    const { budget, now, seed, missingKey = "zero", exploration } = options;
+    const { budget, now, seed, missingKey = "zero", exploration, watch } = options;
     this.#functions = functions;
     this.#scope = scope;
     this.#budget = budget;
     this.#exploration = exploration;
+    this.#watch = watch;
     const randomness = new Randomness(seed);
     const context: CallContext = {
       spend: (operations) => this.#budget.spend(operations),
       now,
       random: (bytes) => randomness.bytes(bytes),
-      changing: (map) => exploration?.changing(map),
+      changing(map) {
+        exploration?.changing(map);
+        watch?.changing(map);
+      },
       execute: (name, data) => this.#execute(name, data),
       evaluate: (text, data) => this.#evaluate(text, data),
     };
@@ -78,6 +92,7 @@ export class Execution {
   // what functions call
 
   #execute(name: string, data: Value): string {
+    this.#watch?.calling(name);
     const template = this.#scope.get(name);
     if (template === undefined) {
       throw new FunctionError(`template: no template ${quote(name)} associated with template ${quote(rootName)}`);
@@ -208,6 +223,7 @@ export class Execution {
 
   #template(dot: Value, node: TemplateNode): void {
     this.#evaluator.at = node;
+    this.#watch?.calling(node.name);
     const template = this.#scope.get(node.name);
     if (template === undefined) this.#evaluator.fail(`template ${quote(node.name)} not defined`);
     const data = node.pipeline === undefined ? undefined : this.#evaluator.pipeline(dot, node.pipeline);
@@ -221,7 +237,7 @@ export class Execution {
     const { frame } = this.#evaluator;
     const declared = frame.variables.count;
     const value = this.#evaluator.pipeline(dot, node.pipeline);
-    const isEmpty = !this.#canRange(value, node) || !isTrue(value) || (typeof value === "bigint" && value < 0n);
+    const isEmpty = !this.#canRange(value, node) || !isTrue(value) || (integerOf(value) ?? 0n) < 0n;
     if (this.#exploration !== undefined) this.#explore(dot, node, isEmpty, isEmpty ? undefined : dot);
     let jump: Jump = Jump.none;
     if (!isEmpty) jump = this.#rounds(node, value);
@@ -233,9 +249,9 @@ export class Execution {
   /** Whether there is anything to range over. Fails for values of other types. */
   #canRange(value: Value, node: BranchNode): boolean {
     if (value === undefined || value === null) return false;
-    if (typeof value === "bigint") {
+    if (typeof value === "bigint" || value instanceof SizedInteger) {
       if (node.pipeline.variables.length < 2) return true;
-      return this.#evaluator.fail(`can't use ${value} to iterate over more than one variable`);
+      return this.#evaluator.fail(`can't use ${formatValue(value)} to iterate over more than one variable`);
     }
     if (value instanceof Map || Array.isArray(value) || value instanceof Uint8Array) return true;
     return this.#evaluator.fail(`range can't iterate over ${formatValue(value)}`);
@@ -245,10 +261,14 @@ export class Execution {
     const boxed = !(value instanceof TypedSlice);
     if (typeof value === "bigint") {
       for (let i = 0n; i < value; i++) if (this.#round(node, undefined, i, false)) break;
+    } else if (value instanceof SizedInteger) {
+      for (let i = 0n; i < value.value; i++)
+        if (this.#round(node, undefined, new SizedInteger(value.type, i), false)) break;
     } else if (value instanceof Map) {
       for (const key of sortedKeys(value)) if (this.#round(node, key, value.get(key), boxed)) break;
     } else if (value instanceof Uint8Array) {
-      for (let i = 0; i < value.length; i++) if (this.#round(node, BigInt(i), BigInt(value[i]!), false)) break;
+      for (let i = 0; i < value.length; i++)
+        if (this.#round(node, BigInt(i), new SizedInteger("uint8", BigInt(value[i]!)), false)) break;
     } else if (Array.isArray(value)) {
       for (let i = 0; i < value.length; i++) if (this.#round(node, BigInt(i), value[i], boxed)) break;
     }

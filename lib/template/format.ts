@@ -1,7 +1,7 @@
 import { FunctionError } from "./function-table.ts";
 import { type PrintSpec, pad, plainSpec } from "./print-spec.ts";
 import { formatBoolean, formatFloatVerb, formatInteger, formatText, hexOfBytes } from "./scalar-format.ts";
-import { Struct, sortedKeys, typeName, type Value } from "./value.ts";
+import { integerOf, SizedInteger, Struct, sortedKeys, typeName, type Value } from "./value.ts";
 
 type Spec = Readonly<PrintSpec>;
 
@@ -74,6 +74,7 @@ class ValuePrinter {
         return "<nil>";
     }
     if (value === null) return spec.sharpV ? "interface {}(nil)" : "<nil>";
+    if (value instanceof SizedInteger) return formatInteger(value.value, verb, spec) ?? this.bad(value);
     if (value instanceof Uint8Array && (verb !== "w" || depth === 0)) return this.#bytes(value, depth);
     if (verb === "w") return this.bad(value);
     if (value instanceof Struct) return this.#struct(value, depth);
@@ -277,8 +278,8 @@ class Formatting {
 
   #numberFromArgument(): number | undefined {
     if (this.#argument >= this.#values.length) return undefined;
-    const value = this.#values[this.#argument++];
-    const fits = typeof value === "bigint" && value <= maxNumber && value >= -maxNumber;
+    const value = integerOf(this.#values[this.#argument++]);
+    const fits = value !== undefined && value <= maxNumber && value >= -maxNumber;
     return fits ? Number(value) : undefined;
   }
 

@@ -1,6 +1,6 @@
 import { constantValue } from "./arguments.ts";
 import { type CommandNode, Kind, nodeText, type OperandNode, type PipelineNode } from "./nodes.ts";
-import { isTrue, type Value, type ValueMap } from "./value.ts";
+import { integerOf, isTrue, type Value, type ValueMap } from "./value.ts";
 import type { ValuePath, Variables } from "./variables.ts";
 
 /** Part of a formula: a value of the chart, a constant, or something that only its text describes. */
@@ -48,8 +48,8 @@ interface Located {
   readonly path: ValuePath | undefined;
 }
 
-/** Functions that change how a value is written, but not which one it is. */
-const transparent: ReadonlySet<string> = new Set(["toString", "int", "int64", "float64", "lower", "trim"]);
+/** Functions that change how a value is written, but not which one it is; and `len`, which is as true as what it counts. */
+const transparent: ReadonlySet<string> = new Set(["toString", "int", "int64", "float64", "lower", "trim", "len"]);
 
 /** Reads the condition of a branch. Nothing is executed: what calls for that stays a text. */
 export class FormulaReader {
@@ -87,6 +87,7 @@ export class FormulaReader {
       if (name === "or") return { kind: "any", of: parts };
       if (transparent.has(name) && second === undefined) return first;
       if (name === "default" && second !== undefined && isFalse(first)) return second;
+      if (name === "printf" && parts.length === 2 && isConstant(first, "%s")) return parts[1]!;
     }
     const operands = parts.map(operandOf);
     const path = name === "index" || name === "get" ? indexed(operands) : undefined;
@@ -142,6 +143,9 @@ export class FormulaReader {
   }
 }
 
+const isConstant = (formula: Formula, value: Value): boolean =>
+  formula.kind === "true" && "constant" in formula.of && formula.of.constant === value;
+
 const isFalse = (formula: Formula): boolean =>
   formula.kind === "true" && "constant" in formula.of && !isTrue(formula.of.constant);
 
@@ -149,7 +153,10 @@ const isFalse = (formula: Formula): boolean =>
 function indexed([first, ...keys]: readonly FormulaOperand[]): ValuePath | undefined {
   if (first === undefined || !("path" in first)) return undefined;
   const steps = keys.map((key) => ("constant" in key ? key.constant : undefined));
-  const path = steps.map((step) => (typeof step === "bigint" ? Number(step) : step));
+  const path = steps.map((step) => {
+    const position = integerOf(step);
+    return position === undefined ? step : Number(position);
+  });
   return path.every((step) => typeof step === "string" || typeof step === "number")
     ? [...first.path, ...path]
     : undefined;

@@ -11,7 +11,6 @@ export interface ParameterTypes {
   string: string;
   bool: boolean;
   int: bigint;
-  int64: bigint;
   float64: number;
   bytes: Uint8Array;
   map: ValueMap;

@@ -1,6 +1,6 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
 export type { MissingKey } from "./evaluator.ts";
-export type { ExecuteOptions } from "./execution.ts";
+export type { ExecuteOptions, ExecutionWatch } from "./execution.ts";
 export { type BranchText, type Condition, Exploration, type ExplorationOptions } from "./exploration.ts";
 export { type FloatFormat, formatFloat } from "./float-format.ts";
 export { formatValue, sprint, sprintf } from "./format.ts";
@@ -21,8 +21,10 @@ export { isPrintable, quote } from "./quoting.ts";
 export { type Place, TemplateError } from "./template-error.ts";
 export { parseTemplates, type TemplateSet, type TemplateSource } from "./template-set.ts";
 export {
+  integerOf,
   isTrue,
   kindName,
+  SizedInteger,
   Struct,
   type StructParts,
   sortedKeys,

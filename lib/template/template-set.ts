@@ -19,6 +19,8 @@ export interface TemplateSource {
 export interface TemplateSet {
   /** Whether there is a template of this name. */
   has(name: string): boolean;
+  /** The name of the source that the template of this name was defined in; undefined where there is no such template. */
+  fileOf(name: string): string | undefined;
   /**
    * Executes a template: what it puts out, and no more than that. With `missingKey` `zero` the text `<no value>`, which
    * stands for values that are not there, is taken out, as helm does.
@@ -42,6 +44,7 @@ export function parseTemplates(sources: Iterable<TemplateSource>, functions: Fun
   for (const source of sources) scope.add(templatesOf(source, parsedText(source, language)));
   return {
     has: (name) => scope.get(name) !== undefined,
+    fileOf: (name) => scope.get(name)?.source.name,
     execute(name, data, options, signal) {
       signal?.throwIfAborted();
       const template = scope.get(name);

@@ -6,13 +6,24 @@ import type { TemplateFunction } from "./function-table.ts";
  *
  * - `undefined`: no value at all (Go's invalid reflect.Value; printed as `<no value>`). Functions never receive it.
  * - `null`: nil, a value of type `interface {}` that holds nothing.
- * - `number`: float64. `bigint`: int or int64. `Uint8Array`: []byte.
+ * - `number`: float64. `bigint`: int; a `SizedInteger` is another whole number. `Uint8Array`: []byte.
  * - `Array`: []interface {}; a `TypedSlice` is a slice of another type. Nothing may change an array once it is a value.
  * - `Map`: map[string]interface {}; a `TypedMap` is a map of another type. Only functions like `set` change maps, and
  *   they say so first (`CallContext.changing`).
  * - `Struct`: a Go struct, or a pointer to one, with fields and methods.
  */
-export type Value = undefined | null | boolean | number | bigint | string | Uint8Array | Value[] | ValueMap | Struct;
+export type Value =
+  | undefined
+  | null
+  | boolean
+  | number
+  | bigint
+  | SizedInteger
+  | string
+  | Uint8Array
+  | Value[]
+  | ValueMap
+  | Struct;
 
 export type ValueMap = Map<string, Value>;
 
@@ -35,6 +46,29 @@ export class TypedSlice extends Array<Value> {
     for (const item of items) this.push(item);
   }
 }
+
+/**
+ * A whole number of another Go type than int: sprig computes with int64, `--set` makes int64 of whole numbers, bytes are
+ * uint8, and the parts of versions are uint64.
+ */
+export class SizedInteger {
+  readonly type: "int64" | "uint64" | "uint8";
+  readonly value: bigint;
+
+  constructor(type: SizedInteger["type"], value: bigint) {
+    this.type = type;
+    this.value = value;
+  }
+
+  /** What toJson and toYaml write for it. */
+  get json(): bigint {
+    return this.value;
+  }
+}
+
+/** The value of a whole number, of whatever type; undefined for anything else, floats too. */
+export const integerOf = (value: Value): bigint | undefined =>
+  typeof value === "bigint" ? value : value instanceof SizedInteger ? value.value : undefined;
 
 /** A map of another Go type than map[string]interface {}: `map[string]string`, or a named one with methods. */
 export class TypedMap extends Map<string, Value> {
@@ -106,7 +140,13 @@ export function typeName(value: Value): string {
       return "<nil>";
   }
   if (value === null) return "<nil>";
-  if (value instanceof Struct || value instanceof TypedMap || value instanceof TypedSlice) return value.type;
+  if (
+    value instanceof SizedInteger ||
+    value instanceof Struct ||
+    value instanceof TypedMap ||
+    value instanceof TypedSlice
+  )
+    return value.type;
   if (value instanceof Uint8Array) return "[]uint8";
   return Array.isArray(value) ? "[]interface {}" : "map[string]interface {}";
 }
@@ -136,6 +176,7 @@ export function isTrue(value: Value): boolean {
   }
   if (value === null) return false;
   if (value instanceof Map) return value.size > 0;
+  if (value instanceof SizedInteger) return value.value !== 0n;
   return value instanceof Struct || value.length > 0;
 }
 

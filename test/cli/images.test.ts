@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { imagesLockSchema } from "../../lib/images/index.ts";
+import { type Finding, imagesLockSchema } from "../../lib/images/index.ts";
 import { buildImage, buildIndex, buildLayer } from "../../lib/oci/index.ts";
 import { chartArchive } from "../fixtures/chart-archive.ts";
 import { chartArtifact } from "../fixtures/chart-artifact.ts";
@@ -182,6 +182,26 @@ test("images that are only suspected are asked for at registries that the config
   assert.match(stderr, /suspected image .*\/demo\/nothing:latest: missing at its registry/);
 });
 
+test("--lists reads lists that are there, to unite, lock or compare them; a line that is no reference is told", async () => {
+  const directory = join(work, "lists");
+  await mkdir(directory);
+  await writeFile(join(directory, "a.list"), `# by hand\n${at("app")}:1\ndocker.io/library/nginx:1.27\n`);
+  await writeFile(join(directory, "b.list"), `${at("tool")}:1\n${at("app")}:1\n`);
+  await writeFile(join(directory, "notes.txt"), "no list\n");
+  const own = [`${at("app")}:1`, `${at("tool")}:1`];
+  const all = [...own, "docker.io/library/nginx:1.27"].sort().map((image) => `${image}\n`);
+  const read = await stowage(["images", "--lists", directory]);
+  assert.deepEqual([read.status, read.stderr, read.stdout], [0, "", all.join("")]);
+  const before = await file("before.list", `${own[0]}\n`);
+  const lock = join(work, "lists.lock.json");
+  const locked = await stowage(["images", "--lists", join(directory, "b.list"), "--diff", before, "--lock", lock]);
+  assert.deepEqual([locked.status, locked.stdout], [0, `+ ${own[1]}\n`]);
+  assert.equal(imagesLockSchema.parse(JSON.parse(await readFile(lock, "utf8"))).images.length, 2);
+  const wrong = await stowage(["images", "--lists", await file("wrong.list", `${own[0]}\nnginx: 1\n`)]);
+  assert.deepEqual([wrong.status, wrong.stdout], [1, `${own[0]}\n`]);
+  assert.match(wrong.stderr, /may be incomplete: .*wrong\.list/);
+});
+
 test("each --profile is a render of its own on top of --values; with --data, what each finds is kept", async () => {
   const tag = await file("tag.yaml", "tag: 2\n");
   const on = await file("on.yaml", "sidecar: true\n");
@@ -224,6 +244,46 @@ rules: { exclude: [{ image: unwanted, reason: not needed }] }
   assert.deepEqual([status, stderr, stdout], [0, "", expected.map((image) => `${image}\n`).join("")]);
 });
 
+test("--release --optional tells what the values leave out beside the list, until a rule or a profile takes it in", async () => {
+  const built = chartArtifact({ name: "lantern", version: "1.0.0" }, { archive: await readFile(archive) });
+  await registry.push("charts/lantern", "1.0.0", built);
+  const release = `name: harbour\nversion: 1.0.0\ncharts: ["oci://${registry.host}/charts/lantern:1.0.0"]\n`;
+  const run = async (more: string, ...args: readonly string[]) => {
+    const { status, stdout } = await stowage([
+      "images",
+      "--release",
+      await file("optional.yaml", release + more),
+      ...args,
+    ]);
+    assert.equal(status, 0);
+    return stdout;
+  };
+  const [app, tool] = [`${at("app")}:1`, `${at("tool")}:1`];
+  assert.equal(await run("", "--optional"), `${app}\n`);
+  const { images } = JSON.parse(await run("", "--optional", "--format", "json"));
+  assert.deepEqual(
+    images.map(({ image, status, reasons }: Finding) => [image, status, reasons[0]!.switches]),
+    [
+      [app, "required", []],
+      [tool, "optional", ["sidecar=true"]],
+    ],
+  );
+  const include = `rules: { include: [{ image: "${tool}", reason: "customers switch the sidecar on" }] }\n`;
+  for (const more of [include, "profiles: { lantern: [{}, { sidecar: true }] }\n"]) {
+    assert.equal(await run(more, "--optional"), `${app}\n${tool}\n`);
+  }
+});
+
+test("--skip-schema-validation renders with values that the schema refuses", async () => {
+  const schema = { ...sidecar, "values.schema.json": '{ "properties": { "tag": { "type": "string" } } }' };
+  const strict = await file("strict-1.0.0.tgz", await chartArchive("strict", "1.0.0", schema));
+  const images = async (...args: readonly string[]) =>
+    JSON.parse((await stowage(["images", strict, "--format", "json", ...args])).stdout).images[0].reasons[0].switches;
+  // the list says that it is needed, where nobody has said so
+  assert.deepEqual(await images(), ["--skip-schema-validation"]);
+  assert.deepEqual(await images("--skip-schema-validation"), []);
+});
+
 test("--cluster-image lists a build directory (CI-W5)", async () => {
   const directory = join(work, "build");
   await mkdir(join(directory, "images", "shim"), { recursive: true });
@@ -231,11 +291,22 @@ test("--cluster-image lists a build directory (CI-W5)", async () => {
   assert.equal((await stowage(["images", "--cluster-image", directory])).stdout, "docker.io/library/nginx:latest\n");
 });
 
+test("--cluster-image --optional explores the charts, and leaves the list as it is", async () => {
+  const directory = join(work, "build-optional");
+  await mkdir(join(directory, "charts"), { recursive: true });
+  await writeFile(join(directory, "charts", "lantern-1.0.0.tgz"), await readFile(archive));
+  const args = ["images", "--cluster-image", directory, "--optional"];
+  assert.equal((await stowage(args)).stdout, `${at("app")}:1\n`);
+  assert.match((await stowage([...args, "--format", "table"])).stdout, /demo\/tool:1 +optional/);
+});
+
 for (const [what, args] of [
   ["rules beside a release", ["--release", "x", "--rules", "y"]],
   ["two releases", ["--release", "x", "y"]],
   ["a lock of OEM lists", ["--placeholders", "x", "--lock", "y"]],
   ["profiles of manifests", ["--manifests", "x", "--profile", "y"]],
+  ["what is optional in manifests", ["--manifests", "x", "--optional"]],
+  ["a release without its schemas", ["--release", "x", "--skip-schema-validation"]],
   ["tests of a release", ["--release", "x", "--tests"]],
   ["rules that are not there", ["--manifests", addons, "--rules", "/nowhere"]],
 ] as const) {

@@ -155,7 +155,16 @@ test("bundle builds into a store and verify checks what is there", async () => {
   const { status, stdout } = await stowage(["bundle", release, "--to", to, "--data", join(work, "data")]);
   assert.equal(status, 0);
   const built = JSON.parse(stdout);
-  assert.deepEqual(Object.keys(built).sort(), ["images", "key", "moved", "reused", "seconds", "sha256", "size"]);
+  assert.deepEqual(Object.keys(built).sort(), [
+    "copied",
+    "images",
+    "key",
+    "moved",
+    "reused",
+    "seconds",
+    "sha256",
+    "size",
+  ]);
   for (const place of [join(work, "bundles", built.key), `${to}/${built.key}`]) {
     const verified = JSON.parse((await stowage(["verify", place])).stdout);
     assert.deepEqual([verified.ok, verified.images], [true, [`${registry.host}/demo/hello:1`]]);
@@ -212,6 +221,11 @@ test("bundle splits, signs and makes deltas; verify reads them all", async () =>
   const both = await verified(delta, "--base", old);
   assert.deepEqual([both.status, both.problems], [0, []]);
   assert.equal((await stowage(["verify", join(work, "nothing.tar.gz")])).status, 2);
+  const config = join(work, "signing.yaml");
+  await writeFile(config, JSON.stringify({ bundles: { signingKey: { file: secret } } }));
+  const last = join(work, "harbour-1.1.0.yaml");
+  const configured = await stowage(["bundle", last, "--config", config, "--data", join(work, "data")]);
+  assert.equal((await verified(join(store, JSON.parse(configured.stdout).key))).status, 0);
   assert.equal((await stowage(["bundle", join(work, "harbour-1.0.0.yaml"), "--split", "a lot"])).status, 1);
 });
 

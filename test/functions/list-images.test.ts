@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import listImages from "../../functions/list-images.ts";
 import type { Event } from "../../lib/events/index.ts";
-import { imagesLockSchema } from "../../lib/images/index.ts";
-import { type Built, buildImage, buildLayer } from "../../lib/oci/index.ts";
+import { type Finding, imagesLockSchema } from "../../lib/images/index.ts";
+import { type Built, buildImage, buildLayer, digestOf } from "../../lib/oci/index.ts";
 import { chartArchive } from "../fixtures/chart-archive.ts";
 import { chartArtifact } from "../fixtures/chart-artifact.ts";
 import { podOf } from "../fixtures/chart-directory.ts";
@@ -124,6 +124,7 @@ test("a release leads to images.listed: list, lock and findings lie in the store
     key: "releases/harbour/1.0.0/images.json",
     list: "releases/harbour/1.0.0/images.list",
     lock: "releases/harbour/1.0.0/images.lock.json",
+    lockDigest: digestOf(await textIn(harness, data.lock!)),
   });
   assert.equal(await textIn(harness, data.list!), `${at("app", "1")}\n${at("tool", "1")}\n`);
   const lock = imagesLockSchema.parse(JSON.parse(await textIn(harness, data.lock!)));
@@ -136,6 +137,31 @@ test("a release leads to images.listed: list, lock and findings lie in the store
   );
   const rules = harness.log.lines.map(({ fields }) => fields["rule"]).filter(Boolean);
   assert.deepEqual(rules, ['exclude "gone:1"', 'profiles "other"']);
+});
+
+test("what is optional in a release is counted and kept when the request asks for it, and never in the list", async () => {
+  const { reference } = await pushChart("lamp", {
+    "values.yaml": "sidecar: false\n",
+    "templates/a.yaml": podOf(at("app", "1")),
+    "templates/b.yaml": `{{ if .Values.sidecar }}${podOf(at("tool", "1"))}{{ end }}`,
+  });
+  const harness = open();
+  const release = { name: "lamp", version: "1.0.0", charts: [reference] };
+  const ask = (optional?: boolean) =>
+    harness.run(listImages, "dev.stowage.images.requested.v1", { release, ...(optional ? { optional } : {}) });
+  const { data: without } = (await ask()).reply as Listed;
+  const { data } = (await ask(true)).reply as Listed;
+  assert.deepEqual([without.images, without.optional], [1, 0]);
+  assert.deepEqual([data.images, data.optional], [1, 1]);
+  assert.equal(await textIn(harness, data.list!), `${at("app", "1")}\n`);
+  const { images } = JSON.parse(await textIn(harness, data.key));
+  assert.deepEqual(
+    images.map(({ image, status }: Finding) => [image, status]),
+    [
+      [at("app", "1"), "required"],
+      [at("tool", "1"), "optional"],
+    ],
+  );
 });
 
 test("lists and sets of a release belong to it too", async () => {

@@ -9,7 +9,7 @@ import indexCharts from "../../functions/index-charts.ts";
 import listImages from "../../functions/list-images.ts";
 import { type Event, originate, parseEvent } from "../../lib/events/index.ts";
 import { buildImage, buildIndex, buildLayer } from "../../lib/oci/index.ts";
-import { invoke } from "../../lib/runtime/index.ts";
+import { type Deps, invoke } from "../../lib/runtime/index.ts";
 import { chartArtifact } from "../fixtures/chart-artifact.ts";
 import { podOf, writeChart } from "../fixtures/chart-directory.ts";
 import { startEmbeddedRegistry } from "../real/embedded-registry.ts";
@@ -179,4 +179,52 @@ test("bury keeps whatever it is given, with the reason, and once", async () => {
     [to, status, JSON.parse(reason).code, event.data_base64],
     ["list-images", "422", "EVENT_UNKNOWN", "AAH/"],
   );
+});
+
+test("bury tells a Release of the cluster that what it waits for failed, and nobody else; nor that this could not be told", async () => {
+  const harness = new Harness();
+  const event = originate("dev.knative.sources.ping", "b", { source: "/s", subject: "x", data: { task: "t" } });
+  const letter = (resource: string, data = '{"code":"LIST_INVALID","message":"Cannot"}', type: string = event.type) => {
+    const extensions = {
+      resource,
+      knativeerrordest: "http://list-images.apps.svc.cluster.local/",
+      knativeerrorcode: "422",
+      knativeerrordata: Buffer.from(data).toString("base64"),
+    };
+    return invoke(bury, { ...event, type, extensions }, harness.deps, AbortSignal.timeout(5000));
+  };
+  const release = "releases.stowage.dev/apps/harbour-1.0.0/u-1/1";
+  for (const [resource, data, type] of [
+    [release],
+    [release, "upstream connect error"],
+    [release, '{"code":"LIST_INVALID","mess'],
+    ["issues.example.com/1"],
+    ["releases.stowage.dev/garbled"],
+    [release, undefined, "dev.stowage.run.failed.v1"],
+  ] as const) {
+    assert.equal((await letter(resource, data, type)).status, 204);
+  }
+  const told = harness.published as Event<"dev.stowage.run.failed.v1">[];
+  assert.deepEqual(
+    told.map(({ data }) => [data.function, data.code, data.reason, data.again]),
+    [
+      ["list-images", "LIST_INVALID", "Cannot", false],
+      ["list-images", "STATUS_422", "upstream connect error", false],
+      ["list-images", "STATUS_422", '{"code":"LIST_INVALID","mess', false],
+    ],
+  );
+  assert.ok(told.every(({ extensions }) => extensions["resource"] === release));
+});
+
+test("a letter is buried although nobody can be told", async () => {
+  const harness = new Harness();
+  const ports: Deps["ports"] = async (names) => ({
+    ...(await harness.deps.ports(names)),
+    publish: async () => assert.fail("the sink is gone"),
+  });
+  const event = originate("dev.knative.sources.ping", "c", { source: "/s", subject: "x", data: { task: "t" } });
+  const extensions = { resource: "releases.stowage.dev/apps/harbour-1.0.0/u-1/1" };
+  const letter = { ...event, extensions };
+  assert.equal((await invoke(bury, letter, { ...harness.deps, ports }, AbortSignal.timeout(5000))).status, 204);
+  assert.equal((await Array.fromAsync((await harness.store()).list("dead/"))).length, 1);
 });

@@ -147,3 +147,15 @@ test("files that are no YAML are reported, and the others are read", () => {
   assert.deepEqual([images.length, unresolved.length], [1, 1]);
   assert.match(unresolved[0]!.reason, /^Chart\.yaml: Cannot read/);
 });
+
+test("what templates complete is not suspected besides: with a project, or with a tag that values leave out", () => {
+  const shown = rendered("quay.io/acme/proxy:v1", "registry.example.com/server:7");
+  assert.deepEqual(
+    inValues("image: { name: proxy, tag: v1 }\nserver: { image: registry.example.com/server }", shown),
+    [],
+  );
+  assert.deepEqual(inValues("image: { name: roxy, tag: v1 }\nserver: { image: registry.example.com/other }", shown), [
+    "docker.io/library/roxy:v1 <- roxy:v1",
+    "registry.example.com/other:latest <- registry.example.com/other",
+  ]);
+});

@@ -97,6 +97,9 @@ for (const [what, text] of [
   ["one line of assignments", `\nimage=${"a=".repeat(500_000)}`],
   ["commas", `\nimage=${"a:1,".repeat(100_000)}`],
   ["blank lines of assignments", `\nimage=\n${" ".repeat(1_999)}\n`.repeat(250)],
+  ["names within lines", `${"x image: ".repeat(220)}\n`.repeat(500)],
+  ["values within lines that are none", `${"image=a/ ".repeat(220)}\n`.repeat(500)],
+  ["one long name", `x ${"image".repeat(390)}\n`.repeat(500)],
   ["slashes in a name", `image: ${"a/".repeat(500_000)}`],
 ] as const) {
   test(`long texts are read in linear time: ${what}`, () => {

@@ -180,6 +180,31 @@ data:
     ],
   ],
   [
+    "names within lines: XML, flags of a script, JSON and YAML that it quotes; bare references are suspected",
+    String.raw`kind: ConfigMap
+data:
+  config.xml: |
+    <cloud version="1">
+      <image>acme/agent:1</image><alwaysPullImage>false</alwaysPullImage>
+    </cloud>
+  setup.sh: |
+    # image: acme/comment:1
+    kubectl run x --image=acme/run:2 --image-pull-policy=Always && tool --job-image acme/job:3; crane pull quay.io/acme/pulled:4
+    curl -d '{ "profile": {
+        "builder": "apiVersion: v1\n{{ NAME }}\n  image: acme/built:5\n  kind: x",
+        "image" : "acme/json:6" }}'
+    echo "image: acme/open:v{{ X }}" image: acme/untagged
+`,
+    [
+      `docker.io/acme/agent:1 text-line data["config.xml"]`,
+      `docker.io/acme/built:5 text-line data["setup.sh"]`,
+      `docker.io/acme/job:3 text-line data["setup.sh"]`,
+      `docker.io/acme/json:6 text-line data["setup.sh"]`,
+      `docker.io/acme/run:2 text-line data["setup.sh"]`,
+      `quay.io/acme/pulled:4? text-line data["setup.sh"]`,
+    ],
+  ],
+  [
     "a Secret's plain text, and an annotation with a pod template",
     `{ kind: Secret, metadata: { annotations: { init: '[{"containers": [{"image": "acme/init:1"}]}]', agent.image: "acme/agent:2" } },
        stringData: { a.yaml: "toolImage: acme/tool:3\\n" } }`,
@@ -271,6 +296,18 @@ const notFound: readonly (readonly [string, string])[] = [
   [
     "queries of dashboards",
     `{ kind: ConfigMap, data: { d.json: '{"expr": "sum(x{image!=\\"\\"}) by (a:b)", "title": "a:b"}' } }`,
+  ],
+  [
+    "logs, patterns and prose in configuration text",
+    `kind: ConfigMap
+data:
+  fluent.conf: |
+    # I0204 factory.go:193] quay.io/acme/x:1 was created; the image: acme/y:1
+    <source>
+      path /var/log/pkg/scheduler/factory.go:193 image_format acme/z:1
+      Image a kube-system/backend:http listens at http://quay.io/a/b:1
+    </source>
+`,
   ],
   ["an image with an empty tag in an object", "{ kind: X, spec: { hub: '', image: pilot, tag: '' } }"],
 ];

@@ -147,7 +147,10 @@ test("conditions are read as formulas over paths of the values", () => {
     ["or .Values.off (.Values.none).deep", { kind: "any", of: [set("off"), set("none", "deep")] }],
     ['eq .Values.kind "b"', equals("eq", path("kind"), { constant: "b" })],
     ['.Values.kind | eq "b"', equals("eq", { constant: "b" }, path("kind"))],
-    ["gt (len .Values.web.sidecars) 2", equals("gt", { text: "(len .Values.web.sidecars)" }, { constant: 2n })],
+    ["gt (len .Values.web.sidecars) 2", equals("gt", path("web", "sidecars"), { constant: 2n })],
+    ['ne (printf "%s" .Values.kind) "a"', equals("ne", path("kind"), { constant: "a" })],
+    ['ne (printf "%s-" .Values.kind) "a-"', equals("ne", { text: '(printf "%s-" .Values.kind)' }, { constant: "a-" })],
+    ['eq (upper .Values.kind) "B"', equals("eq", { text: "(upper .Values.kind)" }, { constant: "B" })],
     ["default false .Values.off", set("off")],
     ['index .Values "a-b" "c"', set("a-b", "c")],
     [

@@ -61,19 +61,46 @@ export function manifestsOf(path: string, output: string): readonly Manifest[] {
   });
 }
 
-/** What lies in the outputs of templates, for renders of one chart that repeat most of them. */
+/** What one template put out. */
+export class TemplateOutput {
+  readonly name: string;
+  readonly text: string;
+  #manifests: readonly Manifest[] | undefined;
+
+  constructor(name: string, text: string) {
+    this.name = name;
+    this.text = text;
+  }
+
+  /** The documents in it; read once. @throws Refusal */
+  manifests(known: KnownManifests): readonly Manifest[] {
+    this.#manifests ??= known.of(this.name, this.text);
+    return this.#manifests;
+  }
+}
+
+/** What lies in the outputs of templates and in crds/, for renders of one chart that repeat most of it. */
 export class KnownManifests {
-  readonly #known = new Map<string, readonly Manifest[]>();
+  readonly #known = new Map<string, Map<string, readonly Manifest[]>>();
   #left = 32 * 1024 * 1024;
 
   /** The same as {@linkcode manifestsOf}, whose result is kept while there is room. @throws Refusal */
   of(path: string, output: string): readonly Manifest[] {
-    const key = `${path}\0${output}`;
-    const known = this.#known.get(key);
+    return this.#kept(path, output, () => manifestsOf(path, output));
+  }
+
+  /** What lies in crds/ is no template; it is printed as it is. */
+  crd(path: string, text: string): readonly Manifest[] {
+    return this.#kept(path, text, () => [{ path, text, value: undefined, kind: "CustomResourceDefinition" }]);
+  }
+
+  #kept(path: string, text: string, read: () => readonly Manifest[]): readonly Manifest[] {
+    const ofPath = this.#known.get(path) ?? new Map<string, readonly Manifest[]>();
+    const known = ofPath.get(text);
     if (known !== undefined) return known;
-    const manifests = manifestsOf(path, output);
-    this.#left -= output.length;
-    if (this.#left > 0) this.#known.set(key, manifests);
+    const manifests = read();
+    this.#left -= text.length;
+    if (this.#left > 0) this.#known.set(path, ofPath.set(text, manifests));
     return manifests;
   }
 }

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { type BranchText, Budget, Exploration, pathsOf } from "../../template/index.ts";
+import { type BranchText, Budget, type ExecutionWatch, Exploration, pathsOf } from "../../template/index.ts";
 import { compareUtf8 } from "../../yaml/index.ts";
 import { capabilitiesObject, type KubeVersion, parseKubeVersion } from "./capabilities.ts";
 import type { Chart } from "./chart.ts";
@@ -7,12 +6,14 @@ import { textOf } from "./chart-source.ts";
 import { coalesceValues, type Table } from "./coalesce.ts";
 import { type PlacedChart, placeChart } from "./dependencies.ts";
 import type { KnownOfRender, KnownOutputs } from "./known-outputs.ts";
-import { inInstallOrder, type KnownManifests, type Manifest, manifestsOf } from "./manifests.ts";
-import { namesOf, parse } from "./parsed-templates.ts";
+import { inInstallOrder, KnownManifests, type Manifest, TemplateOutput } from "./manifests.ts";
+import { parse } from "./parsed-templates.ts";
 import { Refusal } from "./refusal.ts";
 import { Failures, type RenderFailure } from "./render-failures.ts";
 import { type ChartTemplate, chartTemplates, isPartial, ValuesMap } from "./template-data.ts";
+import { checkSchemas } from "./values-schema.ts";
 import { inRange } from "./versions.ts";
+import { SharedChange } from "./watched-values.ts";
 
 export interface RenderRequest {
   /** What the user says; the chart's defaults lie below. */
@@ -24,6 +25,7 @@ export interface RenderRequest {
   readonly includeCrds?: boolean;
   readonly noHooks?: boolean;
   readonly tests?: boolean;
+  readonly skipSchemaValidation?: boolean;
   /** Go on behind a failure, with the other templates; what failed is told in the result. Default false: it is thrown. */
   readonly tolerant?: boolean;
   /** What all templates together may cost; default: enough for every chart known. */
@@ -31,7 +33,7 @@ export interface RenderRequest {
   /** Executes also the branches that the values leave out. */
   readonly explore?: ExploreRequest;
   /** What was in the outputs of earlier renders of the chart. */
-  readonly known?: Pick<KnownManifests, "of">;
+  readonly known?: KnownManifests;
   /** What templates put out in earlier renders of the chart. Not together with `explore`, unless that considers nothing. */
   readonly outputs?: KnownOutputs | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -76,7 +78,7 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   const failures = new Failures(request.tolerant ?? false);
   const warnings: string[] = [];
   const warn = (warning: string): void => void warnings.push(warning);
-  const { kubeVersion, values: given } = request;
+  const { kubeVersion, values: given, budget = new Budget() } = request;
   const kube = parseKubeVersion(kubeVersion);
   if (kube === undefined) throw new Refusal(`invalid kube version '${kubeVersion}'`);
   const name = releaseName(request.releaseName);
@@ -84,18 +86,29 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   failures.collect(undefined, () => checkDependencies(chart));
   const root = placeChart(chart, given, inRange, warn);
   const values = coalesceValues(root, given, warn);
+  if (!request.skipSchemaValidation) {
+    failures.collect(undefined, () => checkSchemas(root, values, (operations) => budget.spend(operations)));
+  }
   failures.collect(undefined, () => checkKubeVersion(chart, kube));
   const capabilities = capabilitiesObject(kube, request.apiVersions ?? []);
   const release = { name, namespace: request.namespace ?? "default", capabilities };
   const explorer = request.explore && new Explorer(request.explore, values, failures.tolerated);
-  const { known = { of: manifestsOf } } = request;
-  const templates = chartTemplates(root, values, release);
-  const remembered = request.outputs?.begin(templates, values, circumstancesOf(templates, request));
-  const outputs = execute(chart, templates, request, explorer, remembered, failures);
-  if (remembered?.end() === false) return renderChart(chart, { ...request, outputs: undefined });
-  const manifests = outputs.flatMap(({ name, text }) => failures.collect(name, () => known.of(name, text)) ?? []);
+  const { known = new KnownManifests() } = request;
+  const remembered = request.outputs?.begin(root, values, circumstancesOf(request));
+  const templates = chartTemplates(root, remembered?.values ?? values, release, (path, data) =>
+    remembered === undefined ? data : remembered.dataOf(path, data),
+  );
+  let outputs: readonly TemplateOutput[];
+  try {
+    outputs = execute(chart, templates, { budget, signal: request.signal }, explorer, remembered, failures);
+  } catch (error) {
+    if (!(error instanceof SharedChange)) throw error;
+    request.outputs?.giveUp();
+    return renderChart(chart, { ...request, outputs: undefined });
+  }
+  const manifests = outputs.flatMap((output) => failures.collect(output.name, () => output.manifests(known)) ?? []);
   return {
-    manifests: arranged(root, manifests, request),
+    manifests: arranged(root, manifests, known, request),
     failures: failures.all,
     warnings,
     exhausted: explorer?.exploration.exhausted ?? false,
@@ -146,90 +159,59 @@ function checkKubeVersion({ metadata: { kubeVersion } }: Chart, kube: KubeVersio
   }
 }
 
-interface Output {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** Execute every template that is no partial. NOTES.txt has to work like all others, and is left out then. */
 function execute(
   chart: Chart,
   templates: readonly ChartTemplate[],
-  { budget = new Budget(), signal }: RenderRequest,
+  { budget, signal }: { readonly budget: Budget; readonly signal: AbortSignal | undefined },
   explorer: Explorer | undefined,
   remembered: KnownOfRender | undefined,
   failures: Failures,
-): readonly Output[] {
+): readonly TemplateOutput[] {
   const set = parse(chart, templates, failures);
-  const outputs: Output[] = [];
-  const keep = (name: string, text: string): void => {
-    if (text.trim() !== "" && !name.endsWith("NOTES.txt")) outputs.push({ name, text });
-  };
+  const outputs: TemplateOutput[] = [];
+  const exploration = explorer?.exploration;
+  const errors = exploration && (() => exploration.errors);
   for (const template of templates) {
-    const { name, basePath, data } = template;
+    const { name, data } = template;
     if (isPartial(name) || !set.has(name)) continue;
-    const known = remembered?.get(template);
-    if (known !== undefined) {
-      keep(name, known);
-      continue;
-    }
-    data.set(
-      "Template",
-      new ValuesMap(
-        new Map([
-          ["Name", name],
-          ["BasePath", basePath],
-        ]),
-      ),
-    );
-    const options = {
-      budget,
-      now: NOW,
-      seed: `${SEED}/${name}`,
-      ...(explorer === undefined ? {} : { exploration: explorer.exploration }),
+    const run = (watch?: ExecutionWatch): TemplateOutput => {
+      template.begin();
+      if (explorer !== undefined) explorer.template = name;
+      const options = { budget, now: NOW, seed: `${SEED}/${name}`, watch, ...(exploration && { exploration }) };
+      return new TemplateOutput(name, set.execute(name, data, options, signal));
     };
-    if (explorer !== undefined) explorer.template = name;
-    const text = failures.collect(name, () => set.execute(name, data, options, signal));
-    if (text === undefined) continue;
-    remembered?.set(template, text);
-    keep(name, text);
+    const output = failures.collect(name, () =>
+      remembered === undefined ? run() : remembered.output(template, set, run, errors),
+    );
+    if (output !== undefined && output.text.trim() !== "" && !name.endsWith("NOTES.txt")) outputs.push(output);
   }
   return outputs.sort((a, b) => compareUtf8(a.name, b.name));
 }
 
-/** Everything besides values that makes templates put out something else. */
-const circumstancesOf = (templates: readonly ChartTemplate[], request: RenderRequest): string =>
-  JSON.stringify([
-    createHash("sha256").update(namesOf(templates)).digest("base64"),
-    request.kubeVersion,
-    request.apiVersions,
-    request.releaseName,
-    request.namespace,
-  ]);
+/** Everything besides the chart and its values that templates see. */
+const circumstancesOf = ({ kubeVersion, apiVersions, releaseName, namespace }: RenderRequest): string =>
+  JSON.stringify([kubeVersion, apiVersions, releaseName, namespace]);
 
 /** All that is asked for, as helm prints it. */
 function arranged(
   root: PlacedChart,
   manifests: readonly Manifest[],
+  known: KnownManifests,
   { includeCrds = true, noHooks = false, tests = false }: RenderRequest,
 ): readonly Manifest[] {
   const wanted = (hook: Manifest["hook"]): boolean => !noHooks && (tests || !hook!.events.includes("test"));
   return [
-    ...(includeCrds ? crdsOf(root) : []),
+    ...(includeCrds ? crdsOf(root, known) : []),
     ...inInstallOrder(manifests.filter(({ hook }) => hook === undefined)),
     ...inInstallOrder(manifests.filter(({ hook }) => hook !== undefined && wanted(hook))),
   ];
 }
 
-/** What lies in crds/ is no template; it is printed as it is. */
-function crdsOf({ chart, path, dependencies }: PlacedChart): readonly Manifest[] {
-  const own = chart.files
-    .filter((file) => file.path.startsWith("crds/") && /\.(?:ya?ml|json)$/i.test(file.path))
-    .map((file) => ({
-      path: `${path}/${file.path}`,
-      text: textOf(file.bytes),
-      value: undefined,
-      kind: "CustomResourceDefinition",
-    }));
-  return [...own, ...dependencies.flatMap(crdsOf)];
+function crdsOf({ chart, path, dependencies }: PlacedChart, known: KnownManifests): readonly Manifest[] {
+  const own = chart.files.filter((file) => file.path.startsWith("crds/") && /\.(?:ya?ml|json)$/i.test(file.path));
+  return [
+    ...own.flatMap((file) => known.crd(`${path}/${file.path}`, textOf(file.bytes))),
+    ...dependencies.flatMap((each) => crdsOf(each, known)),
+  ];
 }

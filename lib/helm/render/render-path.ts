@@ -27,11 +27,16 @@ export async function renderPath(path: string, options: RenderOptions): Promise<
   }
 }
 
-/** @throws Refusal, YamlError */
-export function valuesOf(options: RenderOptions): Table {
+/**
+ * What a user says about values.
+ *
+ * @param below contents of values files that lie below those of the options
+ * @throws Refusal, YamlError
+ */
+export function valuesOf(options: RenderOptions, below: readonly string[] = []): Table {
   return userValues(
     {
-      files: (options.valuesFiles ?? []).map(readText),
+      files: [...below, ...(options.valuesFiles ?? []).map(readText)],
       setJson: options.setJson ?? [],
       set: options.set ?? [],
       setString: options.setString ?? [],
@@ -42,7 +47,8 @@ export function valuesOf(options: RenderOptions): Table {
   );
 }
 
-function readText(path: string): string {
+/** @throws Refusal where it cannot be read, or is too large */
+export function readText(path: string): string {
   try {
     const { size } = statSync(path);
     if (size > MAX_VALUES_BYTES) throw new Refusal(`"${path}" has more than ${MAX_VALUES_BYTES} bytes`);

@@ -8,7 +8,7 @@ import { renderPath } from "./render-path.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Moves with every change that can make the result another one: findings are cached under it. */
-const VERSION = "stowage 1, renders as helm 4.1.4";
+const VERSION = "stowage 2, renders as helm 4.1.4";
 
 export interface RendererOptions {
   /** Threads that render; 0 renders on the caller's, with the budget as the only bound. Default: one for each core. */
@@ -79,7 +79,7 @@ export function openChartThreads(file: string | undefined, { threads, timeLimit 
 
 /** The worker is a file of its own, beside this one as source, and beside the file this is built into. */
 function workerFile(): string | undefined {
-  return ["worker.ts", "render-worker.cjs"]
+  return ["worker.ts", "render-worker.mjs"]
     .map((name) => join(import.meta.dirname, name))
     .find((file) => existsSync(file));
 }

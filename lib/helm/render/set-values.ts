@@ -1,4 +1,4 @@
-import type { Value } from "../../template/index.ts";
+import { SizedInteger, type Value } from "../../template/index.ts";
 import { readJson } from "../../yaml/index.ts";
 import { isTable, type Table } from "./coalesce.ts";
 import { Refusal } from "./refusal.ts";
@@ -198,10 +198,10 @@ function typed(text: string): Value {
   const lower = text.toLowerCase();
   if (lower === "true" || lower === "false") return lower === "true";
   if (lower === "null") return null;
-  if (text === "0") return 0n;
+  if (text === "0") return new SizedInteger("int64", 0n);
   if (/^[+-]?[0-9]+$/.test(text) && !text.startsWith("0")) {
     const whole = BigInt(text.startsWith("+") ? text.slice(1) : text);
-    if (BigInt.asIntN(64, whole) === whole) return whole;
+    if (BigInt.asIntN(64, whole) === whole) return new SizedInteger("int64", whole);
   }
   return text;
 }

@@ -8,8 +8,15 @@ export type SettingPath = readonly string[];
 
 /** One thing that can be said to `helm template` besides everything else. */
 export interface Setting {
-  readonly option: "set" | "setString" | "setJson" | "apiVersions" | "kubeVersion" | "valuesFiles";
-  /** What follows the option: `metrics.enabled=true`. */
+  readonly option:
+    | "set"
+    | "setString"
+    | "setJson"
+    | "apiVersions"
+    | "kubeVersion"
+    | "valuesFiles"
+    | "skipSchemaValidation";
+  /** What follows the option: `metrics.enabled=true`; nothing where it takes no value. Values files are paths in the chart. */
   readonly text: string;
 }
 
@@ -28,22 +35,26 @@ const flags = {
   apiVersions: "--api-versions ",
   kubeVersion: "--kube-version ",
   valuesFiles: "--values ",
+  skipSchemaValidation: "--skip-schema-validation",
 } as const satisfies Record<Setting["option"], string>;
 
 /** As people write it: `metrics.enabled=true`; with the option before it where that is not `--set`. */
 export const settingText = ({ option, text }: Setting): string => flags[option] + text;
 
-/** The options with settings behind all that they say. */
+/** What follows an option in settings, each time it is there. */
+export const textsOf = (settings: readonly Setting[], option: Setting["option"]): readonly string[] =>
+  settings.filter((setting) => setting.option === option).map(({ text }) => text);
+
+/** The options with settings behind all that they say, but for values files: those lie in the chart. */
 export function withSettings(options: RenderOptions, settings: readonly Setting[]): RenderOptions {
-  const texts = (option: Setting["option"]): readonly string[] =>
-    settings.filter((setting) => setting.option === option).map(({ text }) => text);
+  const texts = (option: Setting["option"]): readonly string[] => textsOf(settings, option);
   return {
     ...options,
     set: [...(options.set ?? []), ...texts("set")],
     setString: [...(options.setString ?? []), ...texts("setString")],
     setJson: [...(options.setJson ?? []), ...texts("setJson")],
     apiVersions: [...(options.apiVersions ?? []), ...texts("apiVersions")],
-    valuesFiles: [...texts("valuesFiles"), ...(options.valuesFiles ?? [])],
     kubeVersion: texts("kubeVersion").at(-1) ?? options.kubeVersion,
+    skipSchemaValidation: texts("skipSchemaValidation").length > 0 || (options.skipSchemaValidation ?? false),
   };
 }

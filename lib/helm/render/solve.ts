@@ -1,8 +1,15 @@
 import { type Formula, type FormulaOperand, isTrue, type Value } from "../../template/index.ts";
-import { type Setting, type SettingPath, settingOf } from "./setting.ts";
+import { type Setting, type SettingPath, settingOf, settingText } from "./setting.ts";
 
 /** What is needed for a formula to hold: values at paths, and API versions of the cluster. */
-type Needs = ReadonlyMap<string, { readonly path: SettingPath; readonly value: Value } | { readonly api: string }>;
+type Needs = ReadonlyMap<string, NeededValue | { readonly api: string }>;
+
+interface NeededValue {
+  readonly path: SettingPath;
+  readonly value: Value;
+  /** The value is one of many that would do. */
+  readonly free: boolean;
+}
 
 /** Ways to make a formula hold; none when it cannot be told. */
 type Ways = readonly Needs[];
@@ -10,6 +17,18 @@ type Ways = readonly Needs[];
 /** More ways than are worth a render each. */
 const MAX_WAYS = 4;
 const ANYTHING = "x";
+
+/** What is put where anything will do that counts as true. */
+interface Filling {
+  readonly missing: Value;
+  readonly item: Value;
+}
+
+/** Templates take what is there for a switch or a text, and look into the items of lists and maps, or do not. */
+const fillings: readonly Filling[] = [
+  { missing: true, item: ANYTHING },
+  { missing: ANYTHING, item: new Map([[ANYTHING, new Map([[ANYTHING, ANYTHING]])]]) },
+];
 
 /**
  * Settings under which all formulas hold, as far as formulas can be told in values: each of the results suffices, if the
@@ -21,8 +40,9 @@ export function solve(
   formulas: readonly Formula[],
   valueAt: (path: SettingPath) => Value,
 ): readonly (readonly Setting[])[] {
-  const solver = new Solver(valueAt);
-  return solver.all(formulas, true).map((needs) => [...needs.values()].map(settingFor));
+  const ways = fillings.flatMap((filling) => new Solver(valueAt, filling).all(formulas, true));
+  const settings = ways.map((needs) => [...needs.values()].map(settingFor));
+  return [...new Map(settings.map((way) => [way.map(settingText).join("\0"), way])).values()];
 }
 
 const settingFor = (need: Needs extends ReadonlyMap<string, infer N> ? N : never): Setting =>
@@ -30,9 +50,11 @@ const settingFor = (need: Needs extends ReadonlyMap<string, infer N> ? N : never
 
 class Solver {
   readonly #valueAt: (path: SettingPath) => Value;
+  readonly #filling: Filling;
 
-  constructor(valueAt: (path: SettingPath) => Value) {
+  constructor(valueAt: (path: SettingPath) => Value, filling: Filling) {
     this.#valueAt = valueAt;
+    this.#filling = filling;
   }
 
   /** Ways in which all formulas are as wanted. */
@@ -62,7 +84,7 @@ class Solver {
     if (path === undefined) return [];
     const value = this.#valueAt(path);
     if (isTrue(value) === wanted) return [new Map()];
-    return (wanted ? on(value) : [off(value)]).flatMap((other) => need(path, other));
+    return need(path, wanted ? on(value, this.#filling) : off(value), true);
   }
 
   #call(name: string, operands: readonly FormulaOperand[], wanted: boolean): Ways {
@@ -78,47 +100,49 @@ class Solver {
     const to = (other: Value): Ways => (other === undefined ? [] : need(path, other));
     switch (name) {
       case "eq":
-        return wanted ? constants.flatMap(to) : to(otherThan(constant));
       case "ne":
-        return wanted ? to(otherThan(constant)) : to(constant);
+        if ((name === "eq") === wanted) return constants.flatMap(to);
+        return constants.includes(value) ? need(path, otherThan(value), true) : [new Map()];
       case "has":
         return wanted ? to([...(Array.isArray(value) ? value : []), constant]) : [];
       case "contains":
       case "hasPrefix":
       case "hasSuffix":
-        return to(wanted ? constant : ANYTHING);
+        return wanted ? to(constant) : need(path, ANYTHING, true);
       case "hasKey":
         return wanted && typeof constant === "string" ? need([...path, constant], true) : [];
       case "gt":
       case "ge":
-        return typeof constant === "bigint"
-          ? to(wanted === (operands[0] !== undefined && "path" in operands[0]) ? constant + 1n : constant - 1n)
-          : [];
       case "lt":
-      case "le":
-        return typeof constant === "bigint"
-          ? to(wanted === (operands[0] !== undefined && "path" in operands[0]) ? constant - 1n : constant + 1n)
-          : [];
+      case "le": {
+        if (typeof constant !== "bigint") return [];
+        const larger = (name === "gt" || name === "ge") === (operands[0] !== undefined && "path" in operands[0]);
+        return to(amount(value, larger === wanted ? constant + 1n : constant - 1n));
+      }
     }
     return [];
   }
 }
 
-const need = (path: SettingPath, value: Value): Ways => [new Map([[path.join("\0"), { path, value }]])];
+const need = (path: SettingPath, value: Value, free = false): Ways => [
+  new Map([[path.join("\0"), { path, value, free }]]),
+];
 
 /** Every way of one with every way of the other, but for those that contradict each other. */
 function both(some: Ways, others: Ways): Ways {
-  const ways = some.flatMap((first) =>
-    others.filter((second) => !contradict(first, second)).map((second) => new Map([...first, ...second])),
-  );
-  return ways.slice(0, MAX_WAYS);
+  return some.flatMap((first) => others.flatMap((second) => joined(first, second))).slice(0, MAX_WAYS);
 }
 
-const contradict = (first: Needs, second: Needs): boolean =>
-  [...first].some(([key, one]) => {
-    const other = second.get(key);
-    return other !== undefined && "value" in one && "value" in other && one.value !== other.value;
-  });
+function joined(first: Needs, second: Needs): Ways {
+  const needs = new Map(first);
+  for (const [key, need] of second) {
+    const known = needs.get(key);
+    const differ = known !== undefined && "value" in known && "value" in need && known.value !== need.value;
+    if (differ && !known.free && !need.free) return [];
+    if (!differ || known.free) needs.set(key, need);
+  }
+  return [needs];
+}
 
 /**
  * A path as it can be set: what a subchart sees as its global lies at the top. Items of lists cannot be set one by one.
@@ -131,12 +155,12 @@ function settable(path: readonly (string | number)[]): SettingPath | undefined {
   return from.length > 0 && from.every((step) => typeof step === "string") ? (from as SettingPath) : undefined;
 }
 
-function on(value: Value): readonly Value[] {
-  if (typeof value === "string") return [ANYTHING];
-  if (typeof value === "number" || typeof value === "bigint") return [1n];
-  if (Array.isArray(value)) return [[ANYTHING]];
-  if (value instanceof Map) return [new Map([[ANYTHING, ANYTHING]])];
-  return value === false ? [true] : [true, ANYTHING];
+function on(value: Value, { missing, item }: Filling): Value {
+  if (typeof value === "string") return ANYTHING;
+  if (typeof value === "number" || typeof value === "bigint") return 1n;
+  if (Array.isArray(value)) return [item];
+  if (value instanceof Map) return new Map([[ANYTHING, item]]);
+  return value === false ? true : missing;
 }
 
 function off(value: Value): Value {
@@ -146,11 +170,19 @@ function off(value: Value): Value {
   return value instanceof Map ? null : false;
 }
 
-const otherThan = (value: Value): Value =>
-  typeof value === "string"
-    ? `${value}${ANYTHING}`
-    : typeof value === "boolean"
-      ? !value
-      : typeof value === "bigint"
-        ? value + 1n
-        : ANYTHING;
+function otherThan(value: Value): Value {
+  if (typeof value === "boolean") return !value;
+  if (typeof value === "bigint") return value + 1n;
+  return value === ANYTHING ? "" : ANYTHING;
+}
+
+/** Lists that are worth a try have few items. */
+const MAX_SIZE = 10;
+
+/** As many items as a number says where a list or map is counted; else the number. @returns undefined where that cannot be */
+function amount(value: Value, count: bigint): Value {
+  if (!(Array.isArray(value) || value instanceof Map)) return count;
+  if (count < 0n || count > MAX_SIZE) return undefined;
+  const items = Array.from({ length: Number(count) }, (_, i) => `${ANYTHING}${i}`);
+  return Array.isArray(value) ? items : new Map(items.map((key) => [key, ANYTHING]));
+}

@@ -20,20 +20,17 @@ const NAME = /^(?:.*_)?(?:enabled?|.*[eE]nabled?|create|install|deploy(?:ed)?|us
 /** @param given what the user says about the values; the defaults of the chart and its subcharts lie below */
 export function switchesOf(chart: Chart, given: Table): Switches {
   const values = overlay(declaredValues(chart), given);
-  const found = new Map<string, SettingPath>();
-  for (const path of falseIn(values, [])) found.set(path.join("\0"), path);
-  const isNamed = (path: SettingPath): boolean => NAME.test(path.at(-1)!);
-  const [named, other] = [[...found.values()].filter(isNamed), [...found.values()].filter((path) => !isNamed(path))];
   const conditions = [...conditionsOf(chart, [])].filter(
     (path) => at(values, path) !== true && isSettable(values, path),
   );
-  for (const path of conditions) {
-    const key = path.join("\0");
-    if (!found.has(key)) named.push(path);
-    found.set(key, path);
-  }
+  const ofDependencies = new Set(conditions.map(keyOf));
+  const isNamed = (path: SettingPath): boolean => NAME.test(path.at(-1)!) || ofDependencies.has(keyOf(path));
+  const found = new Map([...falseIn(values, []), ...conditions].map((path) => [keyOf(path), path]));
+  const [named, other] = [[...found.values()].filter(isNamed), [...found.values()].filter((path) => !isNamed(path))];
   return { dormant: conditions.filter((path) => at(values, path) === false), named, other };
 }
+
+const keyOf = (path: SettingPath): string => path.join("\0");
 
 /**
  * The settings that let a subchart take part, however deep it lies: a condition of each dependency on the way, or its tag.

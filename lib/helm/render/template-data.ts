@@ -11,10 +11,12 @@ export interface ChartTemplate {
   /** `web/charts/db/templates/pod.yaml` */
   readonly name: string;
   readonly file: ChartFile;
-  /** `.Template.BasePath` */
-  readonly basePath: string;
-  /** The dot, but for `.Template`. All templates of a chart share it: what one sets, those after it see. */
+  /** Where its chart is placed: `web/charts/db` */
+  readonly chart: string;
+  /** The dot. All templates of a chart share it: what one sets, those after it see. */
   readonly data: Table;
+  /** To be called before the template is executed: sets `.Template`. */
+  begin(): void;
 }
 
 /** What is the same for every chart of a release. */
@@ -29,9 +31,15 @@ export interface Release {
  * that what a chart defines wins over what its subcharts define (helm v4.1.4 pkg/engine/engine.go). Of a library chart
  * only the partials are there.
  *
+ * @param share makes of a chart's data what its templates are given
  * @param values coalesced; parent and subchart share the subchart's part of them: what one sets, the other sees
  */
-export function chartTemplates(root: PlacedChart, values: Table, release: Release): readonly ChartTemplate[] {
+export function chartTemplates(
+  root: PlacedChart,
+  values: Table,
+  release: Release,
+  share: (path: string, data: Table) => Table = (_, data) => data,
+): readonly ChartTemplate[] {
   const templates = new Map<string, ChartTemplate>();
   const shared: readonly (readonly [string, Value])[] = [
     [
@@ -49,15 +57,14 @@ export function chartTemplates(root: PlacedChart, values: Table, release: Releas
   ];
   const visit = (chart: PlacedChart, own: Table): Table => {
     const subcharts: Table = new Map();
-    const data = new ValuesMap(
-      new Map<string, Value>([
-        ["Chart", chartObject(chart.metadata, chart.isRoot)],
-        ["Files", filesObject(chart.chart.files)],
-        ["Values", new ValuesMap(own)],
-        ["Subcharts", subcharts],
-        ...shared,
-      ]),
-    );
+    const plain = new Map<string, Value>([
+      ["Chart", chartObject(chart.metadata, chart.isRoot)],
+      ["Files", filesObject(chart.chart.files)],
+      ["Values", new ValuesMap(own)],
+      ["Subcharts", subcharts],
+      ...shared,
+    ]);
+    const data = new ValuesMap(share(chart.path, plain));
     for (const subchart of chart.dependencies) {
       const below = own.get(subchart.name);
       subcharts.set(subchart.name, visit(subchart, isTable(below) ? below : new Map()));
@@ -66,7 +73,13 @@ export function chartTemplates(root: PlacedChart, values: Table, release: Releas
     for (const file of chart.chart.templates) {
       const name = `${chart.path}/${file.path}`;
       if (!isLibrary || isPartial(name)) {
-        templates.set(name, { name, file, basePath: `${chart.path}/templates`, data });
+        templates.set(name, {
+          name,
+          file,
+          chart: chart.path,
+          data,
+          begin: () => void plain.set("Template", templateObject(name, `${chart.path}/templates`)),
+        });
       }
     }
     return data;
@@ -74,6 +87,14 @@ export function chartTemplates(root: PlacedChart, values: Table, release: Releas
   visit(root, values);
   return [...templates.values()].sort(deepestFirst);
 }
+
+const templateObject = (name: string, basePath: string): Value =>
+  new ValuesMap(
+    new Map([
+      ["Name", name],
+      ["BasePath", basePath],
+    ]),
+  );
 
 /** Partials are there to be included; what they put out themselves is not wanted. */
 export const isPartial = (name: string): boolean => /(?:^|\/)_[^/]*$/.test(name);

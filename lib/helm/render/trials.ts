@@ -1,17 +1,18 @@
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { type BranchText, Budget, type Value } from "../../template/index.ts";
+import { type BranchText, Budget, integerOf, type Value } from "../../template/index.ts";
 import type { RenderOptions } from "../renderer.ts";
 import { type Chart, readChart } from "./chart.ts";
-import { deepCopy, type Table } from "./coalesce.ts";
+import { deepCopy, overlay, type Table } from "./coalesce.ts";
+import { demandsOf } from "./demands.ts";
 import { KnownOutputs } from "./known-outputs.ts";
 import { KnownManifests } from "./manifests.ts";
+import { type Profile, profilesOf } from "./profiles.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { type ChartRender, renderChart } from "./render-chart.ts";
 import { valuesOf } from "./render-path.ts";
-import { type Setting, type SettingPath, settingOf, withSettings } from "./setting.ts";
+import { type Setting, type SettingPath, settingOf, textsOf, withSettings } from "./setting.ts";
 import { solve as solveFormulas } from "./solve.ts";
-import { at, type Switches, switchesOf, switchesOfSubchart } from "./switches.ts";
+import { at, declaredValues, type Switches, switchesOf, switchesOfSubchart } from "./switches.ts";
+import { hasSchema } from "./values-schema.ts";
 import { inRange } from "./versions.ts";
 
 export type { BranchText } from "../../template/index.ts";
@@ -63,16 +64,16 @@ export class ChartTrials {
   readonly #chart: Chart;
   readonly #options: RenderOptions;
   readonly #base: Table;
-  readonly #path: string;
+  readonly #profiles: ReadonlyMap<string, Profile>;
   #operations = OPERATIONS_OF_ALL;
   /** Whether something was left out because it cost too much. */
   exhausted = false;
   readonly #known = new KnownManifests();
   readonly #outputs = new KnownOutputs();
-  readonly #tolerantOutputs = new KnownOutputs();
+  #renders = 0;
 
   private constructor(path: string, chart: Chart, options: RenderOptions, base: Table) {
-    this.#path = path;
+    this.#profiles = new Map(profilesOf(path, chart).map((profile) => [profile.path, profile]));
     this.#chart = chart;
     this.#options = options;
     this.#base = base;
@@ -105,7 +106,10 @@ export class ChartTrials {
       function solve({ conditions }: BranchText): readonly (readonly Setting[])[] {
         return solveFormulas(
           conditions.map(({ formula }) => formula),
-          (path) => at(values, path),
+          (path) => {
+            const value = at(values, path);
+            return integerOf(value) ?? value;
+          },
         );
       }
     } catch (error) {
@@ -126,16 +130,17 @@ export class ChartTrials {
     consider: TrialOptions["consider"],
   ): ChartRender {
     const options = withSettings(this.#options, settings);
+    // often the first render is the only one: remembering takes time too
+    const outputs = this.#renders++ === 0 ? undefined : this.#outputs;
     return renderChart(this.#chart, {
       ...options,
-      values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(options),
+      values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(options, this.#profileTexts(settings)),
       tolerant,
       budget,
       known: this.#known,
       ...(onBranch === undefined
         ? {
-            // what passes over failures puts out something else
-            outputs: tolerant ? this.#tolerantOutputs : this.#outputs,
+            outputs,
             ...(tolerant ? { explore: onlyTolerant } : {}),
           }
         : {
@@ -155,27 +160,47 @@ export class ChartTrials {
     return { dormant: on(dormant), named: on(named), other: on(other) };
   }
 
+  /** Values that may be what the chart misses, by the words with which it refused to render. */
+  demandsOf(refusal: string): readonly Setting[] {
+    return demandsOf(refusal, overlay(declaredValues(this.#chart), this.#base));
+  }
+
   /** What lets a subchart take part. @param subchart `a/b` */
   switchesOfSubchart(subchart: string): readonly Setting[] {
     return switchesOfSubchart(this.#chart, subchart.split("/").filter(Boolean)).map((path) => settingOf(path, true));
   }
 
-  /** Values files for tests, `ci/*-values.yaml`, by which people show how the chart renders. Of directories only. */
+  /** Values files for tests, `ci/*-values.yaml`, by which people show how the chart renders. */
   get profiles(): readonly Setting[] {
-    const directory = join(this.#path, "ci");
-    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return [];
-    return readdirSync(directory)
-      .filter((name) => /values\.ya?ml$/.test(name))
-      .sort()
-      .map((name) => ({ option: "valuesFiles", text: join(directory, name) }));
+    return [...this.#profiles.keys()].map((path) => ({ option: "valuesFiles", text: path }));
+  }
+
+  #profileTexts(settings: readonly Setting[]): readonly string[] {
+    return textsOf(settings, "valuesFiles").map((path) => this.#profiles.get(path)!.read());
+  }
+
+  /** To render without the schemas that values are checked against, where there are some. */
+  get withoutSchema(): Setting | undefined {
+    return hasSchema(this.#chart) ? { option: "skipSchemaValidation", text: "" } : undefined;
   }
 
   /** The newest Kubernetes version that the chart says it is for, where that is not the default one. */
   get kubeVersion(): Setting | undefined {
     const { kubeVersion } = this.#chart.metadata;
-    if (kubeVersion === "" || this.#options.kubeVersion !== undefined) return undefined;
-    const text = KUBE_VERSIONS.find((version) => inRange(kubeVersion, version));
-    return text === undefined ? undefined : { option: "kubeVersion", text };
+    return kubeVersion === "" || inRange(kubeVersion, KUBE_VERSIONS[0]!) ? undefined : this.kubeVersions[0];
+  }
+
+  /**
+   * Kubernetes versions besides the default one for which the chart may render, newest first: those it says it is for, or
+   * all where only its templates look at the version. None where nothing does, or the user has said which one it is.
+   */
+  get kubeVersions(): readonly Setting[] {
+    const { kubeVersion } = this.#chart.metadata;
+    const matters = kubeVersion !== "" || looksAtVersion(this.#chart);
+    if (!matters || this.#options.kubeVersion !== undefined) return [];
+    return KUBE_VERSIONS.slice(1)
+      .filter((version) => kubeVersion === "" || inRange(kubeVersion, version))
+      .map((text) => ({ option: "kubeVersion", text }));
   }
 
   /** The chart and everything packed in it, taking part or not. */
@@ -192,8 +217,12 @@ export interface TrialOptions {
   consider?(source: string): boolean;
 }
 
-/** Minor versions, newest first, back to the first that charts of helm 3 were written for. */
+/** Minor versions, newest first, which is the default one, back to the first that charts of helm 3 were written for. */
 const KUBE_VERSIONS: readonly string[] = Array.from({ length: 24 }, (_, i) => `v1.${35 - i}.0`);
+
+const looksAtVersion = ({ templates, subcharts }: Chart): boolean =>
+  templates.some(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("KubeVersion")) ||
+  subcharts.some(looksAtVersion);
 
 function definitionsOf(chart: Chart, path: readonly string[]): readonly ChartDefinition[] {
   const { name, version } = chart.metadata;

@@ -18,8 +18,8 @@ export interface ExploreOptions extends RenderOptions {
  * a strict render; *possible* where a branch names one and no settings were found that render it; *suspected* where only
  * values and annotations do.
  *
- * A chart that does not render is tried with the Kubernetes version it asks for and with its `ci/*-values.yaml`. Otherwise
- * it is unresolved, and what its other templates name is possible.
+ * A chart that does not render is tried with older Kubernetes versions, with its `ci/*-values.yaml`, and without
+ * its values.schema.json: its switches say so. Otherwise it is unresolved, and what its other templates name is possible.
  *
  * @throws Refusal where the chart cannot be read
  */
@@ -43,9 +43,13 @@ const NOT_ALONE = "the chart renders with these switches, which it does not with
 const MAX_REPLACING = 3;
 /** Images that are searched for among switches which do not render together. */
 const MAX_SEARCHES = 4;
+/** Images for which a chart is given what it asks for, and guesses for each of them. */
+const MAX_COMPLETED = 8;
+const MAX_COMPLETED_GUESSES = 2;
 /** Renders of such a search. */
 const MAX_TRIES = 16;
-const MAX_PROFILES = 6;
+/** Values files of one chart that are tried; real charts have up to some dozens. */
+const MAX_PROFILES = 100;
 
 class Exploring {
   readonly #chart: ChartOnDisk;
@@ -53,6 +57,7 @@ class Exploring {
   readonly #looks: ChartLooks;
   readonly #sightings: Sightings;
   #searches = 0;
+  #completions = 0;
   /** The fewest switches that show an image where failures are passed over, and with which the chart does not render. */
   readonly #refused = new Map<string, Settings>();
   /** Proven so far: the fewest settings that bring each image, and where it is then. */
@@ -79,6 +84,9 @@ class Exploring {
       if (!(error instanceof StowageError)) throw error;
       unresolved.push(this.#unresolved(`not all of its switches were tried: ${error.message}`));
     }
+    if (this.#trials.profiles.length > MAX_PROFILES) {
+      unresolved.push(this.#unresolved(`only ${MAX_PROFILES} of its ci/*-values.yaml were tried`));
+    }
     if (this.#trials.exhausted) {
       unresolved.push(this.#unresolved("not all of its branches were explored: executing them takes too much"));
     }
@@ -91,23 +99,23 @@ class Exploring {
 
   #basis(byDefault: Trial): Basis {
     if (byDefault.refused === undefined) return { findings: this.#looks.findingsIn(byDefault), settings: [] };
-    const { kubeVersion, profiles } = this.#trials;
+    const { kubeVersion, kubeVersions, profiles, withoutSchema } = this.#trials;
+    for (const forVersion of this.#rendered(kubeVersions.map((version) => [version]))) return forVersion;
     const version = kubeVersion === undefined ? [] : [kubeVersion];
-    const [forVersion] = this.#rendered([version]);
-    if (forVersion !== undefined) return forVersion;
-    const rendered = this.#rendered(profiles.slice(0, MAX_PROFILES).map((profile) => [...version, profile]));
+    const rendered = [...this.#rendered(profiles.slice(0, MAX_PROFILES).map((profile) => [...version, profile]))];
     if (rendered.length > 0) return basisOfProfiles(rendered);
+    const unchecked = withoutSchema === undefined ? [] : [[...version, withoutSchema]];
+    for (const basis of this.#rendered(unchecked)) return basis;
     return { findings: this.#whatRenders(byDefault.refused), settings: [] };
   }
 
-  /** What those of the settings show that render. */
-  #rendered(attempts: readonly Settings[]): readonly Basis[] {
-    return attempts.flatMap((settings) => {
+  /** What those of the settings show that render, each rendered when it is its turn. */
+  *#rendered(attempts: readonly Settings[]): Generator<Basis> {
+    for (const settings of attempts) {
       const trial = this.#trials.render(settings);
-      return trial.refused === undefined
-        ? [{ settings, findings: switchedOn(this.#looks.findingsIn(trial), settings) }]
-        : [];
-    });
+      if (trial.refused !== undefined) continue;
+      yield { settings, findings: switchedOn(this.#looks.findingsIn(trial), settings) };
+    }
   }
 
   /** Of a chart that cannot be rendered. */
@@ -161,11 +169,21 @@ class Exploring {
     return left;
   }
 
-  /** Try what conditions say; else search among the switches with which the image was seen. */
+  /** Try what conditions say; else search among the switches with which the image was seen; else give what is asked for. */
   #guess(image: string, proofs: Proofs): void {
     const guesses = this.#sightings.guessesFor(image);
-    const settings = guesses.find((guess) => proofs.outcome(guess)?.has(image)) ?? this.#search(image, proofs);
+    const settings =
+      guesses.find((guess) => proofs.outcome(guess)?.has(image)) ??
+      this.#search(image, proofs) ??
+      this.#completed(image, guesses, proofs);
     if (settings !== undefined) this.#keep(image, settings, proofs);
+  }
+
+  #completed(image: string, guesses: readonly Settings[], proofs: Proofs): Settings | undefined {
+    if (this.#completions++ >= MAX_COMPLETED) return undefined;
+    const starts = [...guesses.slice(0, MAX_COMPLETED_GUESSES), this.#refused.get(image) ?? []];
+    const completed = starts.values().map((start) => proofs.completed(start, image));
+    return completed.find((settings) => settings !== undefined);
   }
 
   #search(image: string, proofs: Proofs): Settings | undefined {

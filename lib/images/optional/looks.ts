@@ -12,7 +12,8 @@ export type Seen = ReadonlyMap<string, readonly Finding[]>;
 export class ChartLooks {
   readonly #chart: { readonly name: string; readonly version: string };
   readonly #tests: boolean;
-  readonly #known = new Map<string, Findings>();
+  /** Renders of one chart give the same manifest as the same object. */
+  readonly #known = new WeakMap<TrialManifest, Findings>();
 
   constructor(chart: { readonly name: string; readonly version: string }, tests: boolean) {
     this.#chart = chart;
@@ -38,11 +39,10 @@ export class ChartLooks {
   }
 
   #look(manifest: TrialManifest): Findings {
-    const key = `${manifest.path}\0${manifest.text}`;
-    let findings = this.#known.get(key);
+    let findings = this.#known.get(manifest);
     if (findings === undefined) {
       findings = findImages(this.#manifestsOf(manifest), { tests: this.#tests });
-      this.#known.set(key, findings);
+      this.#known.set(manifest, findings);
     }
     return findings;
   }

@@ -7,13 +7,22 @@ export type Settings = readonly Setting[];
 /** Renders of one chart. More are not worth their time. */
 const MAX_RENDERS = 400;
 
+/** How often a chart may ask for more. */
+const MAX_DEMANDS = 4;
+
+interface Outcome {
+  readonly settings: Settings;
+  /** Why the chart does not render with them. */
+  readonly refused: string | undefined;
+  readonly seen: Seen | undefined;
+}
+
 /** What strict renders of a chart prove. The same settings are rendered once. */
 export class Proofs {
   readonly #trials: ChartTrials;
   readonly #looks: ChartLooks;
   readonly #base: Settings;
-  readonly #outcomes = new Map<string, { readonly settings: Settings; readonly seen: Seen | undefined }>();
-
+  readonly #outcomes = new Map<string, Outcome>();
   readonly #shown = new Map<string, Seen>();
 
   /** @param base settings without which the chart does not render */
@@ -29,14 +38,37 @@ export class Proofs {
    * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when all renders together cost too much
    */
   outcome(settings: Settings): Seen | undefined {
+    return this.#outcome(settings).seen;
+  }
+
+  #outcome(settings: Settings): Outcome {
     const key = keyOf(settings);
     const known = this.#outcomes.get(key);
-    if (known !== undefined) return known.seen;
+    if (known !== undefined) return known;
     this.#count();
     const trial = this.#trials.render([...this.#base, ...settings]);
-    const seen = trial.refused === undefined ? this.#looks.imagesIn(trial) : undefined;
-    this.#outcomes.set(key, { settings, seen });
-    return seen;
+    const { refused } = trial;
+    const outcome = { settings, refused, seen: refused === undefined ? this.#looks.imagesIn(trial) : undefined };
+    this.#outcomes.set(key, outcome);
+    return outcome;
+  }
+
+  /**
+   * Settings that show an image once the chart has what it asks for when it refuses them.
+   *
+   * @returns undefined where that does not show it
+   */
+  completed(settings: Settings, image: string): Settings | undefined {
+    let all = settings;
+    for (let round = 0; round < MAX_DEMANDS; round++) {
+      const { seen, refused } = this.#outcome(all);
+      if (refused === undefined) return seen?.has(image) ? all : undefined;
+      const known = new Set(all.map(settingText));
+      const demands = this.#trials.demandsOf(refused).filter((setting) => !known.has(settingText(setting)));
+      if (demands.length === 0) return undefined;
+      all = [...all, ...demands];
+    }
+    return undefined;
   }
 
   /** For each image that some render so far showed, the fewest settings with which one did. */

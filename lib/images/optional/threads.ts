@@ -35,4 +35,4 @@ async function openPool(settings: InProcess): Promise<WorkerPool | undefined> {
 
 /** The worker is a file of its own, beside this one as source, and beside the file this is built into. */
 const workerFile = (): string | undefined =>
-  ["worker.ts", "images-worker.cjs"].map((name) => join(import.meta.dirname, name)).find((file) => existsSync(file));
+  ["worker.ts", "images-worker.mjs"].map((name) => join(import.meta.dirname, name)).find((file) => existsSync(file));

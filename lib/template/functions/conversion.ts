@@ -1,6 +1,6 @@
 import { formatValue } from "../format.ts";
 import { parseInteger } from "../numbers.ts";
-import type { Value } from "../value.ts";
+import { SizedInteger, type Value } from "../value.ts";
 
 /** A value as text: what sprig's strval gives. Bytes are taken for UTF-8, everything else as `%v` prints it. */
 export const toText = (value: Value): string =>
@@ -30,7 +30,7 @@ export function toInt64(value: Value): bigint {
       return integer === undefined || wrapInt64(integer) !== integer ? 0n : integer;
     }
     default:
-      return 0n;
+      return value instanceof SizedInteger ? value.value : 0n;
   }
 }
 
@@ -52,7 +52,7 @@ export function toFloat64(value: Value): number {
     case "string":
       return parseFloat64(value) ?? 0;
     default:
-      return 0;
+      return value instanceof SizedInteger ? Number(value.value) : 0;
   }
 }
 

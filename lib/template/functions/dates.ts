@@ -1,5 +1,5 @@
 import { type CallContext, FunctionError, type TemplateFunction, templateFunction } from "../function-table.ts";
-import type { Value } from "../value.ts";
+import { integerOf, typeName, type Value } from "../value.ts";
 import { formatDuration, parseDuration, second } from "./duration.ts";
 import { asTime, fromDate, fromNanoseconds, fromParsed, GoTime, utc, zeroTime, zoneByName } from "./time.ts";
 import { parseTime } from "./time-parse.ts";
@@ -7,7 +7,8 @@ import { parseTime } from "./time-parse.ts";
 /** A time, or seconds of the Unix epoch; for anything else the time of the render. */
 function timeOf(context: CallContext, value: Value): GoTime {
   if (value instanceof GoTime) return value;
-  return typeof value === "bigint" ? fromNanoseconds(value * second) : fromDate(context.now);
+  const seconds = integerOf(value);
+  return seconds === undefined ? fromDate(context.now) : fromNanoseconds(seconds * second);
 }
 
 /** Zones that nobody knows are UTC. */
@@ -24,10 +25,11 @@ function ago(context: CallContext, value: Value): string {
   return formatDuration(((elapsed + half) / second) * second);
 }
 
-/** Seconds as a duration. */
+/** Seconds as a duration; sprig takes them as text or int64, and any int for none. */
 function duration(value: Value): string {
-  const seconds = typeof value === "string" && /^[-+]?[0-9]{1,18}$/.test(value) ? BigInt(value) : value;
-  return formatDuration(typeof seconds === "bigint" ? BigInt.asIntN(64, seconds * second) : 0n);
+  const isText = typeof value === "string" && /^[-+]?[0-9]{1,18}$/.test(value);
+  const seconds = isText ? BigInt(value) : typeName(value) === "int64" ? integerOf(value)! : 0n;
+  return formatDuration(BigInt.asIntN(64, seconds * second));
 }
 
 const roundingUnits: readonly (readonly [string, bigint])[] = [
@@ -43,7 +45,7 @@ const roundingUnits: readonly (readonly [string, bigint])[] = [
 function roundedDuration(context: CallContext, value: Value): string {
   let length = 0n;
   if (typeof value === "string") length = parseDuration(value) ?? 0n;
-  else if (typeof value === "bigint") length = value;
+  else if (typeName(value) === "int64") length = integerOf(value)!;
   else if (value instanceof GoTime) length = since(context, value);
   const size = length < 0n ? -length : length;
   const unit = roundingUnits.find(([, seconds]) => size > seconds * second);

@@ -1,5 +1,5 @@
 import type { CallContext } from "../function-table.ts";
-import { Struct, typeName, type Value } from "../value.ts";
+import { SizedInteger, Struct, typeName, type Value } from "../value.ts";
 
 /** Whether two values are of the same type and equal all through: reflect.DeepEqual. */
 export function deepEqual(a: Value, b: Value, context: CallContext): boolean {
@@ -11,6 +11,7 @@ export function deepEqual(a: Value, b: Value, context: CallContext): boolean {
     context.spend(a.length);
     return a.every((item, i) => deepEqual(item, b[i], context));
   }
+  if (a instanceof SizedInteger) return b instanceof SizedInteger && a.value === b.value;
   if (a instanceof Map) return b instanceof Map && equalMaps(a, b, context);
   if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
   return a instanceof Struct && b instanceof Struct && a.text === b.text && equalMaps(a.fields, b.fields, context);

@@ -48,5 +48,7 @@ export const sprigFunctions = (): FunctionTable => sprig;
 /** Helm's own functions but for `include` and `tpl`, which need the templates of the render. `lookup` finds nothing. */
 export const helmFunctions = (): FunctionTable => helm;
 
+export { LinearRegex } from "./regex.ts";
 export { satisfies } from "./semver.ts";
 export { parseVersion } from "./semver-version.ts";
+export { parseUrl } from "./urls.ts";

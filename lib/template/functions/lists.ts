@@ -5,7 +5,7 @@ import {
   templateFunction,
   variadicFunction,
 } from "../function-table.ts";
-import { isTrue, kindName, TypedSlice, type Value } from "../value.ts";
+import { isTrue, kindName, SizedInteger, TypedSlice, type Value } from "../value.ts";
 import { toInt64 } from "./conversion.ts";
 import { deepEqual } from "./deep-equal.ts";
 
@@ -17,7 +17,7 @@ import { deepEqual } from "./deep-equal.ts";
  */
 export function elementsOf(value: Value, refusal: string): readonly Value[] {
   if (Array.isArray(value)) return value;
-  if (value instanceof Uint8Array) return [...value].map(BigInt);
+  if (value instanceof Uint8Array) return Array.from(value, (byte) => new SizedInteger("uint8", BigInt(byte)));
   if (value === null || value === undefined) {
     throw new FunctionError("runtime error: invalid memory address or nil pointer dereference");
   }

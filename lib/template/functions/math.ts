@@ -6,17 +6,19 @@ import {
   templateFunction,
   variadicFunction,
 } from "../function-table.ts";
-import { TypedSlice, type Value } from "../value.ts";
+import { SizedInteger, TypedSlice, type Value } from "../value.ts";
 import { longestNumber, toFloat64, toInt64, wrapInt64 } from "./conversion.ts";
 import { add, type Decimal, divide, multiply, subtract, toDecimal, toNumber } from "./decimal.ts";
 
+const int64 = (value: bigint): SizedInteger => new SizedInteger("int64", wrapInt64(value));
+
 const ofIntegers = (compute: (a: bigint, b: bigint) => bigint): TemplateFunction =>
-  templateFunction(["any", "any"], (_, a, b) => wrapInt64(compute(toInt64(a), toInt64(b))));
+  templateFunction(["any", "any"], (_, a, b) => int64(compute(toInt64(a), toInt64(b))));
 
 /** Takes any number of operands into one, from the first on. */
 const foldIntegers = (compute: (a: bigint, b: bigint) => bigint): TemplateFunction =>
   variadicFunction(["any"], "any", (_, first, ...rest) =>
-    rest.reduce<bigint>((result, value) => wrapInt64(compute(result, toInt64(value))), toInt64(first)),
+    int64(rest.reduce<bigint>((result, value) => wrapInt64(compute(result, toInt64(value))), toInt64(first))),
   );
 
 const foldFloats = (compute: (a: number, b: number) => number): TemplateFunction =>
@@ -93,20 +95,19 @@ function sequence(context: CallContext, numbers: readonly bigint[]): string {
   return range(context, start, end + direction, step).join(" ");
 }
 
-const toInteger = templateFunction(["any"], (_, value) => toInt64(value));
 const greatest = foldIntegers(bigger);
 
 export const mathFunctions: readonly (readonly [string, TemplateFunction])[] = [
-  ["int", toInteger],
-  ["int64", toInteger],
+  ["int", templateFunction(["any"], (_, value) => toInt64(value))],
+  ["int64", templateFunction(["any"], (_, value) => int64(toInt64(value)))],
   ["float64", templateFunction(["any"], (_, value) => toFloat64(value))],
   ["atoi", templateFunction(["string"], (_, text) => atoi(text))],
-  ["toDecimal", templateFunction(["any"], (_, value) => fromOctal(formatValue(value)))],
-  ["add1", templateFunction(["any"], (_, value) => wrapInt64(toInt64(value) + 1n))],
+  ["toDecimal", templateFunction(["any"], (_, value) => int64(fromOctal(formatValue(value))))],
+  ["add1", templateFunction(["any"], (_, value) => int64(toInt64(value) + 1n))],
   [
     "add",
     variadicFunction([], "any", (_, ...values) =>
-      values.reduce<bigint>((sum, value) => wrapInt64(sum + toInt64(value)), 0n),
+      int64(values.reduce<bigint>((sum, value) => wrapInt64(sum + toInt64(value)), 0n)),
     ),
   ],
   ["sub", ofIntegers((a, b) => a - b)],

@@ -25,6 +25,15 @@ export class LinearRegex {
     this.#names = new Map(Object.entries(this.#compiled.namedGroups()));
   }
 
+  /** The work of compiling an expression: what has a count is repeated. */
+  static cost(pattern: string): number {
+    let most = 1;
+    for (const [, least, highest] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) {
+      most = Math.max(most, Number(highest || least));
+    }
+    return pattern.length * most;
+  }
+
   /** Matches one after another, as Go's FindAll finds them: an empty one right behind a match is none. */
   *matches(text: string): Generator<Match> {
     const matcher = this.#compiled.matcher(text);
@@ -70,7 +79,7 @@ const cache = new Map<string, LinearRegex>();
 function compiled(context: CallContext, pattern: string): LinearRegex {
   const known = cache.get(pattern);
   if (known) return known;
-  context.spend(pattern.length);
+  context.spend(LinearRegex.cost(pattern));
   const regex = new LinearRegex(pattern);
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);
   cache.set(pattern, regex);

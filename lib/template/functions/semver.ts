@@ -1,5 +1,5 @@
 import { FunctionError, type TemplateFunction, templateFunction } from "../function-table.ts";
-import { Struct, type Value } from "../value.ts";
+import { SizedInteger, Struct, type Value } from "../value.ts";
 import { type Constraint, parseConstraints } from "./semver-constraint.ts";
 import { compareVersions, parseVersion, type Version, versionText } from "./semver-version.ts";
 
@@ -16,6 +16,7 @@ class VersionStruct extends Struct {
         return accept(compareVersions(version, other.version));
       });
     const part = (value: Value): TemplateFunction => templateFunction([], () => value);
+    const number = (value: bigint): TemplateFunction => part(new SizedInteger("uint64", value));
     const next = (change: Partial<Version>): TemplateFunction =>
       templateFunction([], () => {
         const changed = { ...version, prerelease: "", metadata: "", ...change };
@@ -28,9 +29,9 @@ class VersionStruct extends Struct {
       text,
       json: text,
       methods: new Map([
-        ["Major", part(version.major)],
-        ["Minor", part(version.minor)],
-        ["Patch", part(version.patch)],
+        ["Major", number(version.major)],
+        ["Minor", number(version.minor)],
+        ["Patch", number(version.patch)],
         ["Prerelease", part(version.prerelease)],
         ["Metadata", part(version.metadata)],
         ["Original", part(version.original)],

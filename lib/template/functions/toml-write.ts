@@ -1,6 +1,6 @@
 import { formatFloat } from "../../yaml/index.ts";
 import { FunctionError } from "../function-table.ts";
-import { Struct, sortedKeys, typeName, type Value } from "../value.ts";
+import { SizedInteger, Struct, sortedKeys, typeName, type Value } from "../value.ts";
 import { GoTime } from "./time.ts";
 
 /**
@@ -103,6 +103,7 @@ function element(value: Value): string {
       .join(", ")}}`;
   if (value instanceof GoTime) return value.format("2006-01-02T15:04:05.999999999Z07:00");
   if (value instanceof Uint8Array) return `[${[...value].join(", ")}]`;
+  if (value instanceof SizedInteger) return String(value.value);
   if (Array.isArray(value)) {
     if (value.some(isNil)) throw new FunctionError("toml: cannot encode array with nil element");
     return `[${value.map(element).join(", ")}]`;

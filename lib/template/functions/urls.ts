@@ -44,7 +44,7 @@ function percentDecode(text: string): string {
 }
 
 /** Takes a URL apart. (net/url Parse) @throws FunctionError with the reason alone, in Go's words */
-function parseUrl(text: string): Url {
+export function parseUrl(text: string): Url {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   if (/[\0-\x1f\x7f]/.test(text)) throw new FunctionError("net/url: invalid control character in URL");
   const [beforeFragment, fragment] = cut(text, "#");

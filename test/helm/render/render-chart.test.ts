@@ -87,6 +87,18 @@ shared: { mine: true }
   "charts/undeclared/templates/all.yaml": everything,
 };
 
+test("whole numbers are int64 from --set, and float64 from files and JSON", async () => {
+  await asHelm(
+    {
+      "values.yaml": "file: 8080\nlist: [1]\n",
+      "templates/a.yaml": `{{ range $key, $value := .Values }}{{ $key }}: {{ kindOf $value }} {{ typeOf $value }} {{ $value }}
+{{ end }}same: {{ has 8080 (list .Values.given) }} {{ eq (int .Values.given) 8080 }} {{ kindOf (add .Values.given 1) }}
+`,
+    },
+    { set: ["given=8080", "deep.er=-5", "list[0]=7"], setString: ["text=5"], setJson: ["json=3"] },
+  );
+});
+
 test("dependencies: aliases, version ranges, conditions, tags, import-values, globals, library charts", () =>
   asHelm(
     umbrella,

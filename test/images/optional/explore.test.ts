@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ensureHelm, openHelmRenderer, openRenderer, readChartOnDisk } from "../../../lib/helm/index.ts";
 import { type ExploreOptions, type Findings, imagesOfChart } from "../../../lib/images/index.ts";
+import { chartArchive } from "../../fixtures/chart-archive.ts";
 import { podOf, writeChart } from "../../fixtures/chart-directory.ts";
 
 const work = await mkdtemp(join(tmpdir(), "stowage-optional-"));
@@ -29,7 +30,7 @@ async function assertProven(path: string, { images }: Findings): Promise<void> {
   for (const { image, status, reasons } of images) {
     if (status !== "optional") continue;
     for (const { switches } of reasons) {
-      const seen = await imagesOfChart(chart, helm, optionsOf(switches));
+      const seen = await imagesOfChart(chart, helm, optionsOf(switches, path));
       assert.ok(
         seen.images.some((each) => each.image === image),
         `helm shows ${image} with ${switches}`,
@@ -38,7 +39,8 @@ async function assertProven(path: string, { images }: Findings): Promise<void> {
   }
 }
 
-function optionsOf(switches: readonly string[]): ExploreOptions {
+/** Values files are named by their path in the chart. */
+function optionsOf(switches: readonly string[], chart: string): ExploreOptions {
   const after = (flag: string): string[] =>
     switches.flatMap((text) => (text.startsWith(`${flag} `) ? [text.slice(flag.length + 1)] : []));
   return {
@@ -46,7 +48,8 @@ function optionsOf(switches: readonly string[]): ExploreOptions {
     setString: after("--set-string"),
     setJson: after("--set-json"),
     apiVersions: after("--api-versions"),
-    valuesFiles: after("--values"),
+    valuesFiles: after("--values").map((path) => join(chart, path)),
+    skipSchemaValidation: switches.includes("--skip-schema-validation"),
   };
 }
 
@@ -91,7 +94,7 @@ test("conditions that are no booleans are solved: texts, lists, what is set, API
   };
   assert.deepEqual(told(await find(files)), [
     "optional b:1 --set-string mode=b",
-    "optional c:1 --set-string kind=x --set-string mode=ax",
+    "optional c:1 --set-string kind=x --set-string mode=x",
     "optional d:1 plain=false",
     "optional e:1 --api-versions acme.io/v1",
     "optional f:1 --set-string name\\.with\\.dots.host=x",
@@ -147,7 +150,7 @@ test("an image whose switch demands other values is possible, and the switch is 
   const files = {
     "values.yaml": "tls: { enabled: false, secret: '' }\nmetrics: { enabled: false }\nfips: false",
     "templates/_h.tpl": '{{ define "image" }}proxy:{{ if .Values.tls.enabled }}tls{{ else }}plain{{ end }}{{ end }}',
-    "templates/a.yaml": `${podOf('{{ include "image" . }}')}{{ if .Values.tls.enabled }}{{ $_ := required "tls.secret is needed" .Values.tls.secret }}{{ end }}`,
+    "templates/a.yaml": `${podOf('{{ include "image" . }}')}{{ if and .Values.tls.enabled (not .Values.tls.secret) }}{{ fail "a secret is needed" }}{{ end }}`,
   };
   const { images } = await find(files);
   assert.deepEqual(
@@ -157,6 +160,47 @@ test("an image whose switch demands other values is possible, and the switch is 
       ["possible", "proxy:tls", ["tls.enabled=true"]],
     ],
   );
+});
+
+test("values that a chart asks for by name are given to it: what comes then is optional, and they are named", async () => {
+  const files = {
+    "Chart.yaml": 'dependencies: [{ name: db, version: "*", condition: db.enabled }]\n',
+    "values.yaml":
+      "tls: { enabled: false, secret: '', names: [] }\nrbac: { create: false }\nother: { name: '' }\ndb: { enabled: false }",
+    "templates/a.yaml": `${podOf("web:1")}{{ if .Values.tls.enabled }}
+${container("proxy:1")}
+{{- if not .Values.rbac.create }}{{ fail "set rbac.create=true" }}{{ end }}
+{{- $_ := required "Please set tls.secret and \`tls.names\`" .Values.tls.secret }}{{ end }}`,
+    "charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n",
+    "charts/db/values.yaml": "auth: { password: null }",
+    "charts/db/templates/pod.yaml": `{{ $_ := required "auth.password is missing" .Values.auth.password }}${podOf("db:1")}`,
+  };
+  assert.deepEqual(told(await find(files)), [
+    "optional db:1 db.enabled=true --set-string db.auth.password=x",
+    "optional proxy:1 tls.enabled=true rbac.create=true --set-string tls.secret=x",
+    "required web:1",
+  ]);
+});
+
+test("where templates look into what is set, it is tried with something to look into", async () => {
+  const files = {
+    "values.yaml": "boards: {}\nurls: []\nkeys: {}\nexpose: { type: ingress }",
+    "templates/a.yaml": `${podOf("web:1")}{{ if .Values.boards }}
+${container("boards:1")}{{ range .Values.boards }}{{ range . }}{{ if hasKey . "id" }}{{ end }}{{ end }}{{ end }}{{ end }}
+{{- if gt (len .Values.urls) 1 }}
+${container("urls:1")}{{ end }}
+{{- if and .Values.keys.a .Values.keys.b }}
+${container("keys:1")}{{ $_ := b64enc .Values.keys.a }}{{ end }}
+{{- if and (ne .Values.expose.type "ingress") (ne .Values.expose.type "route") }}
+${container("expose:1")}{{ end }}`,
+  };
+  assert.deepEqual(told(await find(files)), [
+    'optional boards:1 --set-json boards={"x":{"x":{"x":"x"}}}',
+    "optional expose:1 --set-string expose.type=x",
+    "optional keys:1 --set-string keys.a=x --set-string keys.b=x",
+    'optional urls:1 --set-json urls=["x0","x1"]',
+    "required web:1",
+  ]);
 });
 
 test("what no settings bring is possible, with its condition; what only values name is suspected", async () => {
@@ -217,8 +261,26 @@ test("a chart that needs values is tried with its ci values: what all of them ne
     images.map(({ image, status }) => `${status} ${image.replace("docker.io/library/", "")}`),
     ["optional a:1", "required always:1", "optional b:1", "optional s:1"],
   );
-  assert.match(images[0]!.reasons[0]!.switches.join(), /^--values .*ci\/a-values\.yaml$/);
+  assert.deepEqual(images[0]!.reasons[0]!.switches, ["--values ci/a-values.yaml"]);
   assert.deepEqual(unresolved, []);
+});
+
+test("ci values count also in an archive, and links among them do not", async () => {
+  const pod = podOf('{{ required "image is needed" .Values.image }}');
+  const archive = join(work, "packed.tgz");
+  const files = { "templates/pod.yaml": pod, "ci/a-values.yaml": "image: a:1" };
+  await writeFile(archive, await chartArchive("packed", "1.0.0", files));
+  const options = { optional: false };
+  const expected = ["required a:1 --values ci/a-values.yaml"];
+  assert.deepEqual(told(await imagesOfChart(await readChartOnDisk(archive), renderer, options)), expected);
+  const outside = join(work, "outside-values.yaml");
+  await writeFile(outside, "image: outside:1");
+  const ignoring = { "templates/pod.yaml": pod, ".helmignore": "ci/\n" };
+  const directory = await writeChart(work, { name: "linked", version: "1.0.0" }, ignoring);
+  await mkdir(join(directory, "ci"));
+  await symlink(outside, join(directory, "ci", "a-values.yaml"));
+  const { images, unresolved } = await imagesOfChart(await readChartOnDisk(directory), renderer, options);
+  assert.deepEqual([images.length, unresolved.length], [0, 1]);
 });
 
 test("what is optional in a chart that needs values names these too", async () => {
@@ -230,12 +292,48 @@ test("what is optional in a chart that needs values names these too", async () =
   const { images } = await find(files);
   const exporter = images.find(({ image }) => image.endsWith("/exporter:1"))!;
   assert.equal(exporter.status, "optional");
-  assert.match(exporter.reasons[0]!.switches.join(" "), /^--values .*ci\/a-values\.yaml metrics\.enabled=true$/);
+  assert.deepEqual(exporter.reasons[0]!.switches, ["--values ci/a-values.yaml", "metrics.enabled=true"]);
+});
+
+test("a chart whose own values its schema refuses is rendered without it, and says so; its ci values come first", async () => {
+  const files = {
+    "values.yaml": "replicas: many\nmetrics: { enabled: false }",
+    "values.schema.json": '{ "properties": { "replicas": { "type": "integer" } } }',
+    "templates/pod.yaml": `${podOf("web:1")}{{ if .Values.metrics.enabled }}\n${container("exporter:1")}{{ end }}`,
+  };
+  assert.deepEqual(told(await find(files)), [
+    "optional exporter:1 --skip-schema-validation metrics.enabled=true",
+    "required web:1 --skip-schema-validation",
+  ]);
+  const withProfile = { ...files, "ci/some-values.yaml": "replicas: 2" };
+  assert.deepEqual(told(await find(withProfile, { optional: false })), ["required web:1 --values ci/some-values.yaml"]);
+});
+
+test("settings that the schema refuses prove nothing", async () => {
+  const files = {
+    "values.yaml": "metrics: { enabled: false }",
+    "values.schema.json": '{ "properties": { "metrics": { "properties": { "enabled": { "const": false } } } } }',
+    "templates/pod.yaml": `${podOf("web:1")}{{ if .Values.metrics.enabled }}\n${container("exporter:1")}{{ end }}`,
+  };
+  const { images } = await find(files);
+  assert.deepEqual(
+    images.map(({ image, status }) => `${status} ${image}`),
+    ["possible docker.io/library/exporter:1", "required docker.io/library/web:1"],
+  );
 });
 
 test("a chart for an older Kubernetes is rendered for the newest one it takes", async () => {
   const files = { "Chart.yaml": 'kubeVersion: "<1.24.0-0"\n', "templates/pod.yaml": podOf("old:1") };
   assert.deepEqual(told(await find(files, { optional: false })), ["required old:1 --kube-version v1.23.0"]);
+});
+
+test("a chart whose templates refuse newer Kubernetes is rendered for the newest one they take", async () => {
+  const files = {
+    "templates/pod.yaml": `{{ if semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version }}{{ fail "too new" }}{{ end }}\n${podOf("old:1")}`,
+  };
+  assert.deepEqual(told(await find(files, { optional: false })), ["required old:1 --kube-version v1.29.0"]);
+  const { unresolved } = await find(files, { optional: false, kubeVersion: "v1.31.0" });
+  assert.match(unresolved[0]!.reason, /too new/);
 });
 
 test("a chart that does not render is unresolved, and what its other templates name is possible", async () => {

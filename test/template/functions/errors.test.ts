@@ -59,6 +59,16 @@ for (const [expression, message] of failing) {
   });
 }
 
+test("int and int64 are different types for functions that want an int", () => {
+  const wrong = (expression: string, type: string): void =>
+    assert.throws(() => result(expression), { message: new RegExp(`wrong type for value; expected int; got ${type}`) });
+  wrong("until (add 1 2)", "int64");
+  wrong('repeat (int64 2) "x"', "int64");
+  wrong('nindent (mul 2 2) "x"', "int64");
+  wrong("until (floor 2.5)", "float64");
+  assert.equal(result("until (int (add 1 2))"), "[0 1 2]");
+});
+
 test("readers put what is wrong into their result", () => {
   assert.match(result('fromYaml "a: ["'), /^map\[Error:error converting YAML to JSON: yaml: line 1: /);
   assert.equal(

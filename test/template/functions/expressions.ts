@@ -490,6 +490,60 @@ required "needed" 0
 required "needed" false
 lookup "v1" "Pod" "ns" "name" | toJson
 duration "95"
+typeOf (int64 1)
+typeOf (add 1 2)
+kindOf (sub 3 1)
+kindIs "int" (mul 2 3)
+kindIs "int64" (mul 2 3)
+typeIs "int64" (div 7 2)
+typeIsLike "int64" (mod 7 2)
+typeOf (max 1 2)
+typeOf (toDecimal "0777")
+typeOf (len "abc")
+typeOf (int (add 1 1))
+typeOf (atoi "7")
+typeOf (index (until 3) 1)
+typeOf (floor 1.5)
+typeOf (index "abc" 1)
+typeOf (index (b64dec "YQ==") 0)
+typeOf ((semver "1.2.3").Major)
+printf "%d %v %s %x %T %q %c %U %05d %+d" (int64 5) (int64 5) (int64 5) (int64 255) (int64 5) (int64 65) (int64 65) (int64 65) (int64 65) (int64 65)
+printf "%*d|%.2f" (int64 5) 3 (int64 3)
+print (int64 1) 2 (add 1 1) "a" (int64 3)
+eq 1 (int64 1)
+eq (add 1 1) (int64 2) 5
+ne (int64 1) 2
+lt 1 (int64 2)
+ge (int64 2) 2
+eq ((semver "1.2.3").Minor) 2
+has 1 (list (int64 1))
+has (int64 1) (list (add 1 0))
+uniq (list 1 (int64 1) 1.0 1) | toJson
+without (list 1 2 (int64 1)) 1 | toJson
+deepEqual 1 (int64 1)
+deepEqual (int64 1) (add 1)
+deepEqual (dict "a" (int64 1)) (dict "a" (add 1))
+index (list "a" "b") (int64 1)
+slice (list 1 2 3) (int64 1) | toJson
+not (int64 0)
+empty (int64 0)
+default "x" (add 0)
+and (int64 0) 1
+ternary "a" "b" (eq (add 1 1) 2)
+toYaml (dict "a" (int64 1) "b" 2 "c" 3.0)
+toJson (list (int64 1) 2 3.5)
+toToml (dict "a" (int64 1) "b" 2 "c" 3.0)
+quote (int64 5)
+cat (int64 1) 2
+join "," (list 1 (int64 2))
+float64 (int64 3) | typeOf
+int (int64 3) | typeOf
+mulf 2 (int64 3)
+seq (int (int64 3))
+duration 95
+durationRound (int64 9500000000000)
+durationRound 9500000000000
+dateInZone "2006" 1500000000 "UTC"
 duration (int64 95)
 duration "3661"
 durationRound "2h10m5s"
