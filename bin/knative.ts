@@ -12,15 +12,21 @@ const log = createLog();
 
 async function main(): Promise<void> {
   const env = withAdapterArguments(process.env, process.argv.slice(2));
-  const { FUNCTION_TARGET = "", PORT = "8080" } = env;
+  const { FUNCTION_TARGET = "", PORT = "8080", STOWAGE_DRAIN_SECONDS = "280" } = env;
   if (!isFunctionName(FUNCTION_TARGET)) {
     const names = Object.keys(functions).join(", ");
     throw new RejectedError("CONFIG_INVALID", `Cannot serve FUNCTION_TARGET "${FUNCTION_TARGET}": there are ${names}`);
   }
+  if (!/^\d{1,5}$/.test(STOWAGE_DRAIN_SECONDS)) {
+    throw new RejectedError(
+      "CONFIG_INVALID",
+      `Cannot use STOWAGE_DRAIN_SECONDS "${STOWAGE_DRAIN_SECONDS}": it is no number of seconds`,
+    );
+  }
   const { default: fn } = await functions[FUNCTION_TARGET]();
   const telemetry = await openTelemetry(env, log);
   const deps = compose(await loadConfig(env), { log, telemetry });
-  const served = await serveFunction(fn, deps, { port: Number(PORT) });
+  const served = await serveFunction(fn, deps, { port: Number(PORT), drainSeconds: Number(STOWAGE_DRAIN_SECONDS) });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, async () => {
       await served.drain();

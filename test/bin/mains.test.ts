@@ -50,6 +50,7 @@ test("knative.ts says what is wrong with its environment and ends", async () => 
   for (const [env, message] of [
     [{ FUNCTION_TARGET: "none" }, /"none": there are build-bundle, bury/],
     [{ FUNCTION_TARGET: "bury", PORT: "http" }, /PORT|port/],
+    [{ FUNCTION_TARGET: "bury", STOWAGE_DRAIN_SECONDS: "5m" }, /STOWAGE_DRAIN_SECONDS "5m"/],
     [{ FUNCTION_TARGET: "bury", STOWAGE_CONFIG: "/nowhere" }, /nowhere/],
   ] as const) {
     const { exit, until } = start("knative.ts", env);

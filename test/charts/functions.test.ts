@@ -52,6 +52,16 @@ test("a pod takes as many requests as its function does well, as many as the emb
   }
 });
 
+test("a pod that ends lets requests in flight take as long as its queue-proxy does", async () => {
+  const objects = await render({ ...everything, functions: { "index-charts": { timeoutSeconds: 600 } } });
+  for (const [name, drain] of [
+    ["index-charts", "580"],
+    ["list-images", "280"],
+  ] as const) {
+    assert.equal(environment(podOf(objects, name))["STOWAGE_DRAIN_SECONDS"], drain);
+  }
+});
+
 test("a function sees the secrets of what it needs, and no others", async () => {
   const objects = await render(everything);
   for (const fn of declared) {
