@@ -26,8 +26,8 @@ export interface BranchText {
 }
 
 export interface ExplorationOptions {
-  /** Gets the text of each explored branch, inner branches before those they lie in. */
-  report(branch: BranchText): void;
+  /** Gets the text of each explored branch, inner branches before those they lie in. Without it none is explored. */
+  readonly report?: ((branch: BranchText) => void) | undefined;
   /** Whether a branch of this source text is worth exploring. All are unless this says otherwise. */
   consider?(source: string): boolean;
   /** Where a map lies in the values; without it formulas name no paths. `pathsOf` makes one. */
@@ -82,7 +82,8 @@ export class Exploration {
 
   /** Whether a list is to be explored; counts it. */
   admits(list: ListNode, source: Source): boolean {
-    const { consider, visits = 3, depth = 8 } = this.#options;
+    const { report, consider, visits = 3, depth = 8 } = this.#options;
+    if (report === undefined) return false;
     const visitsOfIt = this.#visits.get(source) ?? new Map<ListNode, number>();
     this.#visits.set(source, visitsOfIt);
     const visited = visitsOfIt.get(list) ?? 0;
@@ -107,7 +108,7 @@ export class Exploration {
 
   /** Ends a branch: reports what it put out and undoes what it changed. */
   leave(text: string, before: string): void {
-    if (text.trim() !== "") this.#options.report({ text, before, conditions: [...this.#conditions] });
+    if (text.trim() !== "") this.#options.report?.({ text, before, conditions: [...this.#conditions] });
     this.#conditions.pop();
     for (const [map, entries] of this.#changed.pop()!) {
       map.clear();

@@ -2,7 +2,7 @@ import { tooExpensive } from "./budget.ts";
 import { builtins } from "./builtins.ts";
 import { type ExecuteOptions, Execution, withoutNoValue } from "./execution.ts";
 import type { FunctionTable } from "./function-table.ts";
-import { type ParsedText, parseText, templatesOf } from "./parser.ts";
+import { type ParsedTemplates, type ParsedText, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
 import { RecentTexts } from "./recent-texts.ts";
 import { rootName, Scope } from "./scope.ts";
@@ -33,7 +33,8 @@ export interface TemplateSet {
 
 /**
  * Parses templates in the order given: of two that have or define the same name the last one counts, but one of nothing
- * but space does not replace another. Functions named as Go's own ones replace those.
+ * but space does not replace another. Functions named as Go's own ones replace those. The same object as a source is parsed
+ * once, for however many sets.
  *
  * @throws TemplateError for the first text that cannot be parsed
  */
@@ -41,7 +42,7 @@ export function parseTemplates(sources: Iterable<TemplateSource>, functions: Fun
   const language = languageOf(functions);
   const { all } = language;
   const scope = new Scope();
-  for (const source of sources) scope.add(templatesOf(source, parsedText(source, language)));
+  for (const source of sources) scope.add(parsed(source, language));
   return {
     has: (name) => scope.get(name) !== undefined,
     fileOf: (name) => scope.get(name)?.source.name,
@@ -62,6 +63,8 @@ export function parseTemplates(sources: Iterable<TemplateSource>, functions: Fun
 interface Language {
   /** The functions, and Go's own ones besides. */
   readonly all: FunctionTable;
+  /** What was made of sources, as long as somebody holds these. */
+  readonly parsed: WeakMap<TemplateSource, ParsedTemplates>;
   /** Texts that define templates: charts bring the same ones, since they bring the same subcharts. */
   readonly partials: RecentTexts<ParsedText>;
 }
@@ -74,10 +77,22 @@ const languages = new WeakMap<FunctionTable, Language>();
 function languageOf(functions: FunctionTable): Language {
   let language = languages.get(functions);
   if (language === undefined) {
-    language = { all: new Map([...builtins, ...functions]), partials: new RecentTexts(keptCharacters) };
+    language = {
+      all: new Map([...builtins, ...functions]),
+      parsed: new WeakMap(),
+      partials: new RecentTexts(keptCharacters),
+    };
     languages.set(functions, language);
   }
   return language;
+}
+
+function parsed(source: TemplateSource, language: Language): ParsedTemplates {
+  const known = language.parsed.get(source);
+  if (known !== undefined) return known;
+  const templates = templatesOf(source, parsedText(source, language));
+  language.parsed.set(source, templates);
+  return templates;
 }
 
 function parsedText(source: TemplateSource, { all, partials }: Language): ParsedText {

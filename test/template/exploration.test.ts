@@ -204,3 +204,10 @@ test("equal texts are explored for each of their files", () => {
     ["a", "b", "a2"],
   );
 });
+
+test("without anybody to report to no branch is explored, and failures are passed over", () => {
+  const exploration = new Exploration({ tolerant: true });
+  const set = parseTemplates([{ name: "t", text: '{{ if false }}a{{ end }}{{ fail "x" }}b' }], functions);
+  assert.equal(set.execute("t", undefined, { ...options(), exploration }), "b");
+  assert.deepEqual([exploration.branches, exploration.errors], [0, 1]);
+});

@@ -220,3 +220,19 @@ test("the fewest digits of a float are read again as the same float", () => {
     }),
   );
 });
+
+test("a source is parsed once, for however many sets it is part of", () => {
+  let read = 0;
+  const source = {
+    name: "a",
+    get text(): string {
+      read++;
+      return "a";
+    },
+  };
+  parseTemplates([source], functions);
+  const once = read;
+  const set = parseTemplates([{ name: "b", text: '{{ template "a" }}b' }, source], functions);
+  assert.equal(read, once);
+  assert.equal(set.execute("b", undefined, options()), "ab");
+});

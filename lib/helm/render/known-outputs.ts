@@ -1,9 +1,10 @@
 import { type ExecutionWatch, TemplateError, type TemplateSet, TypedMap, type ValueMap } from "../../template/index.ts";
 import type { Table } from "./coalesce.ts";
 import type { PlacedChart } from "./dependencies.ts";
+import { Effect } from "./effect.ts";
 import type { TemplateOutput } from "./manifests.ts";
 import type { ChartTemplate } from "./template-data.ts";
-import { Effect, SharedChange, SharedState, Trace } from "./watched-values.ts";
+import { isCopyOfValues, SharedChange, SharedState, sharedIn, Trace } from "./watched-values.ts";
 
 /** Characters of output kept for one chart. */
 const MAX_KEPT = 16 * 1024 * 1024;
@@ -114,9 +115,9 @@ export class KnownOfRender {
   }
 }
 
-/** Values and data tell by themselves that they are changed, and a copy of them is nobody else's: notes of a chart do not. */
+/** Values and data tell by themselves that they are changed, and copies are nobody else's: what a chart notes does not. */
 function changing(map: ValueMap): void {
-  if (map instanceof TypedMap && map.type !== "common.Values") throw new SharedChange();
+  if (map instanceof TypedMap && sharedIn(map) === undefined && !isCopyOfValues(map)) throw new SharedChange();
 }
 
 function outcomeOf(execute: () => TemplateOutput): TemplateOutput | TemplateError {

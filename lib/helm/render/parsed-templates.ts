@@ -4,10 +4,11 @@ import {
   parseTemplates,
   TemplateError,
   type TemplateSet,
+  type TemplateSource,
   templateFunction,
 } from "../../template/index.ts";
 import type { Chart } from "./chart.ts";
-import { textOf } from "./chart-source.ts";
+import { type ChartFile, textOf } from "./chart-source.ts";
 import type { Failures } from "./render-failures.ts";
 import type { ChartTemplate } from "./template-data.ts";
 
@@ -26,6 +27,17 @@ export const namesOf = (templates: readonly ChartTemplate[]): string => template
 const parsed = new WeakMap<Chart, Map<string, TemplateSet>>();
 const MAX_SETS = 6;
 
+/** By the file, and the place it has there: other sets of templates hold most of the same ones. */
+const sourcesOfFiles = new WeakMap<ChartFile, Map<string, TemplateSource>>();
+
+function sourceOf({ name, file }: ChartTemplate): TemplateSource {
+  const ofFile = sourcesOfFiles.get(file) ?? new Map<string, TemplateSource>();
+  sourcesOfFiles.set(file, ofFile);
+  const source = ofFile.get(name) ?? { name, text: textOf(file.bytes) };
+  ofFile.set(name, source);
+  return source;
+}
+
 /** The templates of a chart, without those that cannot be parsed where failures are tolerated. */
 export function parse(chart: Chart, templates: readonly ChartTemplate[], failures: Failures): TemplateSet {
   const names = namesOf(templates);
@@ -33,7 +45,7 @@ export function parse(chart: Chart, templates: readonly ChartTemplate[], failure
   parsed.set(chart, sets);
   const known = sets.get(names);
   if (known !== undefined) return known;
-  const sources = new Map(templates.map(({ name, file }) => [name, { name, text: textOf(file.bytes) }]));
+  const sources = new Map(templates.map((template) => [template.name, sourceOf(template)]));
   for (;;) {
     try {
       const set = parseTemplates(sources.values(), functions);

@@ -34,14 +34,17 @@ export interface RenderRequest {
   readonly explore?: ExploreRequest;
   /** What was in the outputs of earlier renders of the chart. */
   readonly known?: KnownManifests;
-  /** What templates put out in earlier renders of the chart. Not together with `explore`, unless that considers nothing. */
+  /** What templates put out in earlier renders of the chart. Not together with `explore`, unless that reports nothing. */
   readonly outputs?: KnownOutputs | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface ExploreRequest {
-  /** Gets what each branch would have put out, and the template that was executed: the branch may lie in another one. */
-  report(branch: BranchText, template: string): void;
+  /**
+   * Gets what each branch would have put out, and the template that was executed: the branch may lie in another one. Without
+   * it no branch is explored, and statements that fail are only passed over.
+   */
+  readonly report?: (branch: BranchText, template: string) => void;
   /** Whether a branch of this source text is worth exploring. */
   consider?(source: string): boolean;
   readonly budget?: Budget;
@@ -123,6 +126,10 @@ class Explorer {
   template = "";
 
   constructor({ report, ...options }: ExploreRequest, values: Table, tolerant: boolean) {
+    if (report === undefined) {
+      this.exploration = new Exploration({ ...options, tolerant });
+      return;
+    }
     const pathOf = pathsOf(values);
     this.exploration = new Exploration({
       ...options,

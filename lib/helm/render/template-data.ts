@@ -63,6 +63,7 @@ export function chartTemplates(
       ["Values", new ValuesMap(own)],
       ["Subcharts", subcharts],
       ...shared,
+      ["Template", undefined], // comes with each template, which may look at the keys
     ]);
     const data = new ValuesMap(share(chart.path, plain));
     for (const subchart of chart.dependencies) {
@@ -85,7 +86,7 @@ export function chartTemplates(
     return data;
   };
   visit(root, values);
-  return [...templates.values()].sort(deepestFirst);
+  return deepestFirst([...templates.values()]);
 }
 
 const templateObject = (name: string, basePath: string): Value =>
@@ -99,8 +100,11 @@ const templateObject = (name: string, basePath: string): Value =>
 /** Partials are there to be included; what they put out themselves is not wanted. */
 export const isPartial = (name: string): boolean => /(?:^|\/)_[^/]*$/.test(name);
 
-const deepestFirst = ({ name: a }: ChartTemplate, { name: b }: ChartTemplate): number =>
-  b.split("/").length - a.split("/").length || compareUtf8(b, a);
+function deepestFirst(templates: readonly ChartTemplate[]): readonly ChartTemplate[] {
+  const placed = templates.map((template) => ({ template, depth: template.name.split("/").length }));
+  placed.sort((a, b) => b.depth - a.depth || compareUtf8(b.template.name, a.template.name));
+  return placed.map(({ template }) => template);
+}
 
 /**
  * A map seen as helm's type `common.Values`, which has methods (helm v4.1.4 pkg/chart/common/values.go). It keeps nothing

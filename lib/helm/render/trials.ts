@@ -56,9 +56,6 @@ const OPERATIONS_OF_ALL = 30_000_000;
 const OPERATIONS_OF_ONE = 10_000_000;
 const EXPLORED = { operations: 2_000_000, output: 32 * 1024 * 1024, depth: 100 } as const;
 
-/** Passes over statements that fail, and looks into no branches. */
-const onlyTolerant = { report() {}, consider: () => false } as const;
-
 /** One chart, rendered many times with different settings. What all renders cost together is bounded. */
 export class ChartTrials {
   readonly #chart: Chart;
@@ -141,7 +138,7 @@ export class ChartTrials {
       ...(onBranch === undefined
         ? {
             outputs,
-            ...(tolerant ? { explore: onlyTolerant } : {}),
+            ...(tolerant ? { explore: {} } : {}),
           }
         : {
             explore: {

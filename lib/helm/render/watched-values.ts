@@ -1,24 +1,28 @@
-import { SizedInteger, type Value } from "../../template/index.ts";
+import { TypedMap, type Value } from "../../template/index.ts";
 import { isTable, type Table } from "./coalesce.ts";
 import { ValuesMap } from "./template-data.ts";
 
 /** A template changes what others see in a way that cannot be done again in another render. */
 export class SharedChange extends Error {}
 
-type Path = readonly string[];
+/** Keys of tables, and positions in lists. */
+export type Path = readonly (string | number)[];
 
 /** In place of a value: there is none. */
-const absent = Symbol("absent");
+export const absent = Symbol("absent");
 /** In place of a value: a table. What was read of it is told apart. */
-const someTable = Symbol("a table");
+export const someTable = Symbol("a table");
+
+/** A value as it was when it was read. */
+export type Seen = Value | typeof someTable | readonly Seen[];
 
 /** What was read of one table. */
-interface TableReads {
+export interface TableReads {
   readonly path: Path;
   /** All its keys, where they were asked for. */
   keys: readonly string[] | undefined;
   /** What was there under the keys that were asked for. */
-  readonly values: Map<string, Value | typeof someTable>;
+  readonly values: Map<string, Seen>;
 }
 
 interface Write {
@@ -31,11 +35,13 @@ interface Write {
 export class Trace {
   readonly reads = new Map<WatchedTable, TableReads>();
   readonly writes: Write[] = [];
+  /** Tables that it made and put where others see them: what it reads there it knows from itself. */
+  readonly made = new WeakSet<Table>();
 
-  readsOf(table: WatchedTable, path: Path): TableReads {
+  readsOf(table: WatchedTable): TableReads {
     let reads = this.reads.get(table);
     if (reads === undefined) {
-      reads = { path, keys: undefined, values: new Map() };
+      reads = { path: table.path, keys: undefined, values: new Map() };
       this.reads.set(table, reads);
     }
     return reads;
@@ -44,64 +50,6 @@ export class Trace {
   hasWritten(table: WatchedTable, key: string): boolean {
     return this.writes.some((write) => write.table === table && write.key === key);
   }
-}
-
-/** A trace that is kept for other renders. */
-export class Effect {
-  readonly #reads: readonly TableReads[];
-  readonly #writes: readonly { readonly path: Path; readonly key: string; readonly value: Written | typeof absent }[];
-
-  /** @throws SharedChange */
-  constructor({ reads, writes }: Trace) {
-    this.#reads = [...reads.values()];
-    this.#writes = writes.map(({ table, key, value }) => ({
-      path: table.path!,
-      key,
-      value: value === absent ? absent : written(value),
-    }));
-  }
-
-  /** Whether what was read is the same now. */
-  holdsIn({ state }: SharedState): boolean {
-    return this.#reads.every(({ path, keys, values }) => {
-      const table = path.reduce<Value>((at, key) => (isTable(at) ? at.get(key) : undefined), state);
-      if (!isTable(table) || (keys !== undefined && !sameKeys(keys, table))) return false;
-      for (const [key, value] of values) if (!isSeen(value, table.get(key))) return false;
-      return true;
-    });
-  }
-
-  /** Write what was written. */
-  repeatIn(shared: SharedState): void {
-    for (const { path, key, value } of this.#writes) {
-      shared.at(path).write(key, value === absent ? absent : value(shared));
-    }
-  }
-}
-
-/** A value as it was written, made for the state of any render. */
-type Written = (shared: SharedState) => Value;
-
-/** @throws SharedChange for what is of another type, and for lists of tables: those are not worth the effort */
-function written(value: Value): Written {
-  const table = sharedIn(value);
-  if (table?.path !== undefined) {
-    const { path } = table;
-    return value instanceof ValuesMap ? (shared) => new ValuesMap(shared.at(path)) : (shared) => shared.at(path);
-  }
-  if (value instanceof Map && value.constructor === Map) {
-    const entries = Array.from(value, ([key, item]) => [key, written(item)] as const);
-    return (shared) => new Map(entries.map(([key, item]) => [key, item(shared)]));
-  }
-  const isPlain = typeof value !== "object" || value === null || value instanceof SizedInteger;
-  if (isPlain || (Array.isArray(value) && value.every((item) => typeof item !== "object"))) return () => value;
-  throw new SharedChange();
-}
-
-/** The table of the state that a value is, which then lies in two places. */
-function sharedIn(value: Value): WatchedTable | undefined {
-  const table = value instanceof ValuesMap ? value.table : value;
-  return table instanceof WatchedTable ? table : undefined;
 }
 
 /**
@@ -131,7 +79,9 @@ export class SharedState {
   }
 
   at(path: Path): WatchedTable {
-    return path.reduce((table, key) => table.inner(key), this.#root);
+    const step = (at: Value, key: string | number): Value =>
+      at instanceof WatchedTable ? at.watched(String(key)) : inside(at, key);
+    return path.reduce(step, this.#root as Value) as WatchedTable;
   }
 
   isForeign(table: Table): boolean {
@@ -139,21 +89,24 @@ export class SharedState {
   }
 
   takeIn(value: Value): void {
-    if (!(value instanceof Map) || sharedIn(value) !== undefined) return;
-    this.#foreign.add(value);
-    for (const item of value.values()) this.takeIn(item);
+    if (sharedIn(value) !== undefined) return;
+    if (value instanceof Map) {
+      this.#foreign.add(value);
+      this.trace.made.add(value);
+    }
+    if (value instanceof Map || Array.isArray(value)) for (const item of value.values()) this.takeIn(item);
   }
 }
 
-class WatchedTable extends Map<string, Value> {
+export class WatchedTable extends Map<string, Value> {
   readonly #table: Table;
-  /** None for what lies in a list: that was read as a whole. */
-  readonly path: Path | undefined;
+  readonly path: Path;
   readonly #shared: SharedState;
   readonly #given: ReadonlySet<string> | undefined;
-  readonly #watched = new Map<string, Value>();
+  /** What stands for what is under a key, as long as it is under it: another table may have the same inside. */
+  readonly #watched = new Map<string, { readonly of: Value; readonly by: Value }>();
 
-  constructor(table: Table, path: Path | undefined, shared: SharedState, given?: ReadonlySet<string>) {
+  constructor(table: Table, path: Path, shared: SharedState, given?: ReadonlySet<string>) {
     super();
     this.#table = table;
     this.path = path;
@@ -163,9 +116,8 @@ class WatchedTable extends Map<string, Value> {
 
   override get(key: string): Value {
     const value = this.#table.get(key);
-    if (this.#given?.has(key)) return value;
     this.#note(key, value);
-    return this.#watch(key, value);
+    return this.#given?.has(key) ? value : this.#watch(key, value);
   }
   override has(key: string): boolean {
     this.#note(key, this.#table.get(key));
@@ -208,7 +160,6 @@ class WatchedTable extends Map<string, Value> {
 
   /** Without telling anybody. */
   write(key: string, value: Value | typeof absent): void {
-    this.#watched.delete(key);
     if (value === absent) this.#table.delete(key);
     else {
       this.#table.set(key, value);
@@ -216,85 +167,81 @@ class WatchedTable extends Map<string, Value> {
     }
   }
 
-  /** The table under a key. */
-  inner(key: string): WatchedTable {
-    return this.#watch(key, this.#table.get(key)) as WatchedTable;
+  /** What is under a key, without telling anybody. */
+  watched(key: string): Value {
+    return this.#watch(key, this.#table.get(key));
   }
 
   below(key: string, table: Table, given: ReadonlySet<string> | undefined): WatchedTable {
-    const watched = new WatchedTable(table, [...this.path!, key], this.#shared, given);
-    this.#watched.set(key, watched);
+    const watched = new WatchedTable(table, [...this.path, key], this.#shared, given);
+    this.#watched.set(key, { of: table, by: watched });
     return watched;
   }
 
   #watch(key: string, value: Value): Value {
     if (typeof value !== "object" || value === null) return value;
-    let watched = this.#watched.get(key);
-    if (watched === undefined) {
-      watched = watchedIn(value, this.path && [...this.path, key], this.#shared);
-      this.#watched.set(key, watched);
-    }
-    return watched;
+    const known = this.#watched.get(key);
+    if (known?.of === value) return known.by;
+    const by = watchedIn(value, [...this.path, key], this.#shared);
+    this.#watched.set(key, { of: value, by });
+    return by;
   }
 
   #change(key: string, value: Value | typeof absent): void {
-    if (this.path === undefined || this.#given?.has(key) || this.#shared.isForeign(this.#table)) {
-      throw new SharedChange();
-    }
+    const isInPlace = this.path.reduce(inside, this.#shared.state as Value) === this.#table;
+    if (!isInPlace || this.#given?.has(key) || this.#shared.isForeign(this.#table)) throw new SharedChange();
     this.#shared.trace.writes.push({ table: this, key, value });
     this.write(key, value);
   }
 
   #note(key: string, value: Value): void {
-    if (this.path === undefined) return;
     const { trace } = this.#shared;
-    const { values } = trace.readsOf(this, this.path);
+    if (this.#given?.has(key) || trace.made.has(this.#table)) return;
+    const { values } = trace.readsOf(this);
     // what it wrote itself it does not depend on
     if (values.has(key) || trace.hasWritten(this, key)) return;
-    values.set(key, isTable(value) && sharedIn(value) === undefined ? someTable : value);
+    values.set(key, seen(value));
   }
 
   #noteKeys(): void {
-    if (this.path === undefined) return;
-    const reads = this.#shared.trace.readsOf(this, this.path);
+    const { trace } = this.#shared;
+    if (trace.made.has(this.#table)) return;
+    const reads = trace.readsOf(this);
     reads.keys ??= [...this.#table.keys()];
   }
 }
 
-function watchedIn(value: Value, path: Path | undefined, shared: SharedState): Value {
+function watchedIn(value: Value, path: Path, shared: SharedState): Value {
   if (value instanceof WatchedTable) return value;
-  if (value instanceof Map && value.constructor === Map) return new WatchedTable(value, path, shared);
-  return Array.isArray(value) && value.some((item) => typeof item === "object")
-    ? value.map((item) => watchedIn(item, undefined, shared))
-    : value;
+  if (isPlainTable(value)) return new WatchedTable(value, path, shared);
+  return isPlainList(value) ? value.map((item, i) => watchedIn(item, [...path, i], shared)) : value;
 }
 
-function sameKeys(keys: readonly string[], table: Table): boolean {
-  if (keys.length !== table.size) return false;
-  let i = 0;
-  for (const key of table.keys()) if (key !== keys[i++]) return false;
-  return true;
+export const isObject = (value: Value): boolean => typeof value === "object" && value !== null;
+
+/** What `deepCopy` makes of `.Values`. */
+export const isCopyOfValues = (value: Value): value is TypedMap =>
+  value instanceof TypedMap && !(value instanceof ValuesMap) && value.type === "common.Values";
+
+export const isPlainTable = (value: Value): value is Table => value instanceof Map && value.constructor === Map;
+
+/** A list in which there are more than scalars. */
+export const isPlainList = (value: Value): value is Value[] =>
+  Array.isArray(value) && value.constructor === Array && value.some(isObject);
+
+/** What lies under a key of a table, or at a position of a list. */
+export function inside(value: Value, step: string | number): Value {
+  if (typeof step === "number") return Array.isArray(value) ? value[step] : undefined;
+  return isTable(value) ? value.get(step) : undefined;
 }
 
-const isSeen = (seen: Value | typeof someTable, value: Value): boolean =>
-  seen === someTable ? isTable(value) && sharedIn(value) === undefined : same(seen, value);
-
-/** Whether two values are the same in all that templates can tell: an integer is no float. */
-function same(one: Value, other: Value): boolean {
-  if (one === other) return true;
-  const [first, second] = [sharedIn(one), sharedIn(other)];
-  if (first !== undefined || second !== undefined) {
-    return one instanceof ValuesMap === other instanceof ValuesMap && samePath(first?.path, second?.path);
-  }
-  if (one instanceof SizedInteger) {
-    return other instanceof SizedInteger && one.type === other.type && one.value === other.value;
-  }
-  if (Array.isArray(one)) {
-    return Array.isArray(other) && one.length === other.length && one.every((item, i) => same(item, other[i]));
-  }
-  if (!isTable(one) || !isTable(other) || !sameKeys([...one.keys()], other)) return false;
-  return [...one].every(([key, value]) => same(value, other.get(key)));
+function seen(value: Value): Seen {
+  if (isPlainTable(value)) return someTable;
+  return isPlainList(value) ? value.map(seen) : value;
 }
 
-const samePath = (one: Path | undefined, other: Path | undefined): boolean =>
-  one !== undefined && other !== undefined && one.length === other.length && one.every((key, i) => key === other[i]);
+/** The table of the state that a value is, which then lies in two places. */
+export function sharedIn(value: Value): WatchedTable | undefined {
+  const table = value instanceof ValuesMap ? value.table : value;
+  return table instanceof WatchedTable ? table : undefined;
+}

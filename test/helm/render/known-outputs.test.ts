@@ -28,7 +28,7 @@ function render(chart: Chart, values: string, outputs?: KnownOutputs, tolerant =
   const before = budget.operationsLeft;
   let shown: unknown;
   try {
-    const explore = tolerant ? { report() {}, consider: () => false } : undefined;
+    const explore = tolerant ? {} : undefined;
     const { manifests, failures } = renderChart(chart, {
       values: valuesOf(values),
       outputs,
@@ -72,6 +72,12 @@ const chart = await chartOf({
   "templates/z-writes.yaml":
     '{{ if .Values.a.on }}{{ $_ := set .Values.a "size" (add .Values.a.size 1) }}{{ $_ := set . "made" (dict "of" .Values.a.size) }}{{ end }}',
   "templates/reads.yaml": doc("reads", '"{{ with .made }}{{ .of }}{{ end }}"'),
+  "templates/y-items.yaml":
+    '{{ if .Values.extra }}{{ range $i, $_ := .Values.list }}{{ $_ := set . "name" (printf "%s%d" .name $i) }}{{ end }}' +
+    '{{ $_ := set .Values "copies" (append .Values.list (dict "name" "last")) }}{{ end }}',
+  "templates/x-copies.yaml":
+    '{{ range initial .Values.copies }}{{ $_ := set . "seen" (len $.Values.copies) }}{{ end }}',
+  "templates/copies.yaml": doc("copies", '"{{ range .Values.copies }}{{ .name }}-{{ .seen }} {{ end }}"'),
   "charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n",
   "charts/db/templates/_who.tpl": '{{ define "who" }}db{{ end }}',
   "charts/db/templates/db.yaml": doc("db", '{{ include "who" . }} # {{ .Values.global.shared.mark }}'),
@@ -136,10 +142,32 @@ test("a failure is remembered like an output", async () => {
   assert.match(String(render(failing, "why: never", outputs).shown), /never$/);
 });
 
-test("changes that cannot be repeated are made in each render: of tables in lists, and of a chart's notes", async () => {
+test("what a template changes and puts into values is done again without it: items of lists, and what it was given", async () => {
+  const changing = await chartOf({
+    "values.yaml": "parts: { web: { size: 1 }, db: { size: 2 } }\nlist: [{ name: a }, { name: b }]\nother: 1\n",
+    "templates/z.yaml": `{{ range $name, $part := .Values.parts }}
+{{- range $key := list "Chart" "Template" "Capabilities" "Release" }}{{ $_ := set $part $key (get $ $key) }}{{ end }}
+{{- $_ := set $part "name" (printf "%s %s %s" $part.Chart.Name $part.Template.Name $part.Capabilities.KubeVersion) }}
+{{- end }}{{ range .Values.list }}{{ $_ := set . "name" (upper .name) }}{{ end }}`,
+    "templates/a.yaml": doc("a", '"{{ .Values.parts.web.name }} {{ range .Values.list }}{{ .name }}{{ end }}"'),
+    "templates/b.yaml": doc("b", '"{{ .Values.parts.db.Release.Name }} {{ keys . | sortAlpha | join "," }}"'),
+  });
+  const outputs = new KnownOutputs();
+  const { shown } = render(changing, "", outputs);
+  assert.match(JSON.stringify(shown), /templates\/z\.yaml v1\.[^ ]* AB/);
+  assert.deepEqual(render(changing, "other: 2", outputs), { shown, operations: 0 });
+  const turns = ["parts: { web: { size: 3 } }", "list: [{ name: c }]", "list: []", "parts: { web: null }", ""];
+  assertSame(
+    changing,
+    turns.map((values) => [values, false]),
+  );
+});
+
+test("changes that cannot be repeated are made in each render: of a chart's notes, and of what has been replaced", async () => {
   for (const change of [
-    'range .Values.list }}{{ $_ := set . "name" "new"',
     'with 1 }}{{ $_ := set $.Chart.Annotations "k" "new"',
+    'with index .Values.list 0 }}{{ $_ := set $.Values "list" (list (dict "name" "other")) }}{{ $_ := set . "name" "new"',
+    'with deepCopy .Values }}{{ $_ := set . "k" "new" }}{{ $_ := set $.Values "copy" .',
   ]) {
     const changing = await chartOf({
       "Chart.yaml": "apiVersion: v2\nname: c\nversion: 1.0.0\nannotations: { k: old }\n",
@@ -153,4 +181,23 @@ test("changes that cannot be repeated are made in each render: of tables in list
       ["", true],
     ]);
   }
+});
+
+test("what a template puts in the place of a table, all see that have the same table", async () => {
+  const seen = (path: string): string => `{{ ${path}.t.x }}`;
+  const text = `${seen(".Values.db.global")}{{ $_ := set .Values.global "t" (dict "x" "new") }}${seen(".Values.db.global")}`;
+  const shared = await chartOf({
+    "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies: [{ name: db, version: 1.0.0 }]\n",
+    "values.yaml": "global: { t: { x: old } }\n",
+    "templates/a.yaml": doc("a", text),
+    "templates/z.yaml": doc("z", seen(".Values.global")),
+    "charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n",
+    "charts/db/templates/b.yaml": doc("b", seen(".Values.global")),
+  });
+  assertSame(shared, [
+    ["", false],
+    ["other: 1", false],
+    ["global: { t: { x: third } }", true],
+    ["", false],
+  ]);
 });
