@@ -199,3 +199,10 @@ test("zod is imported as a namespace: any other way keeps all its translations i
   const wrong = sources().filter((file) => /import \{[^}]*\} from "zod"/.test(readFileSync(join(root, file), "utf8")));
   assert.deepEqual(wrong, []);
 });
+
+test("no module of lib/ is imported for what it does when it is loaded: a build leaves out what nothing is used of", () => {
+  const wrong = sources().filter(
+    (file) => !file.startsWith("bin/") && /^import "/m.test(readFileSync(join(root, file), "utf8")),
+  );
+  assert.deepEqual(wrong, []);
+});

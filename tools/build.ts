@@ -1,14 +1,45 @@
 import { readdir, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type BuildOptions, build } from "esbuild";
+import { dirname, join, resolve, sep } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = dirname(import.meta.dirname);
-const names = ["container", "stowage", "knative", "job", "render-worker", "images-worker"] as const;
+const mains = ["container", "stowage", "knative", "job"] as const;
+/** What threads run. */
+const workers = ["render-worker", "images-worker"] as const;
+const names = [...mains, ...workers] as const;
 
 type Main = (typeof names)[number];
 
 /** The files of a build that are started. What else it makes are parts that these share, or load when they need them. */
 export const builtMains: readonly string[] = names.map((name) => `${name}.mjs`);
+
+/**
+ * As ES modules, `node:http` and `node:https` read all that they export when they are loaded, and so load the client behind
+ * `fetch`: 40 ms, for nothing that is used here. Asked for by `require`, they do not.
+ */
+const lazyHttp: Plugin = {
+  name: "lazy-http",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:https?$/ }, ({ path, namespace }) =>
+      namespace === "lazy-http" ? { path, external: true } : { path, namespace: "lazy-http" },
+    );
+    onLoad({ filter: /.*/, namespace: "lazy-http" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** Of a face, only those modules are taken in of which something is used: no module of lib/ does anything when it is loaded. */
+const fromFaces: Plugin = {
+  name: "from-faces",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, importer, resolveDir }) =>
+      importer.startsWith(join(root, "lib") + sep)
+        ? { path: resolve(resolveDir, path), sideEffects: false }
+        : undefined,
+    );
+  },
+};
 
 /**
  * One part for every `import()`, and for what several have in common: nothing to install, and a process reads only what it
@@ -29,19 +60,20 @@ const options = {
   },
   // ali-oss asks for it inside of a try, to use it where it is installed
   external: ["proxy-agent"],
+  plugins: [lazyHttp],
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
 /** Build what bin/ starts into `outdir`. @returns the path of each */
 export async function buildMains(outdir: string): Promise<Readonly<Record<Main, string>>> {
-  await build({
-    ...options,
-    absWorkingDir: root,
-    entryPoints: names.map((name) => ({ in: `bin/${name}.ts`, out: name })),
-    outdir,
-  });
+  const parts = { ...options, absWorkingDir: root, outdir };
+  await build({ ...parts, entryPoints: mains.map(entryPoint) });
+  // parts of their own: each thread loads all of its parts, and those of the mains hold what a thread does not use
+  await build({ ...parts, entryPoints: workers.map(entryPoint), plugins: [...parts.plugins, fromFaces] });
   return Object.fromEntries(names.map((name) => [name, join(outdir, `${name}.mjs`)])) as Record<Main, string>;
 }
+
+const entryPoint = (name: Main) => ({ in: `bin/${name}.ts`, out: name });
 
 /** `npm run build`: into dist/. */
 if (import.meta.main) {

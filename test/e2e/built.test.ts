@@ -185,6 +185,25 @@ test("a build makes what is started, and parts of it with the licences of what i
   assert.ok(parts.some((file) => file.endsWith(".LEGAL.txt")));
 });
 
+test("threads load no part that they have no use for: no client of registries, nor of stores", async () => {
+  const loaded = new Set<string>();
+  const load = async (file: string): Promise<void> => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    const source = await readFile(join(dist, file), "utf8");
+    for (const [, part] of source.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) await load(part!);
+  };
+  for (const worker of ["render-worker.mjs", "images-worker.mjs"]) await load(worker);
+  const sources = await Promise.all([...loaded].map((file) => readFile(join(dist, file), "utf8")));
+  assert.ok(sources.some((source) => source.includes("Cannot render chart")));
+  assert.deepEqual(
+    ["Www-Authenticate", "www-authenticate", "docker-content-digest"].filter((word) =>
+      sources.some((source) => source.includes(word)),
+    ),
+    [],
+  );
+});
+
 test("what is made is the same when it is made again", async () => {
   const again = join(work, "again");
   await buildMains(again);
