@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { Agent, get, type OutgoingHttpHeaders } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IndexReader, textKey, wholeScope } from "../lib/helm/index.ts";
 import { openStore } from "../lib/store/index.ts";
+import { freePort } from "../test/real/free-port.ts";
 import { findProgram } from "../test/real/programs.ts";
 
 const SECONDS = Number(process.env["STOWAGE_BENCH_SECONDS"] ?? 5);
@@ -163,14 +162,6 @@ async function startChartMuseum(archives: string): Promise<Server | undefined> {
   const args = ["--port", String(port), "--storage", "local", "--storage-local-rootdir", archives];
   const child = spawn(program, args, { stdio: "ignore" });
   return reachable({ name: "chartmuseum", url: `http://127.0.0.1:${port}/index.yaml`, child });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 async function reachable(server: Server): Promise<Server> {

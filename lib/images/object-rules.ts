@@ -30,8 +30,8 @@ export const packageOfCrossplane: Look = (place) => {
 function provenAt(place: Place, rule: "pod-spec" | "image-volume" | "package"): Mention {
   const { value: raw } = place;
   // the injector of Istio replaces it: https://istio.io/latest/docs/setup/additional-setup/gateway/
-  const placeholder = raw === "auto";
-  return proven(place, rule, raw, typeof raw === "string" && !placeholder ? readSpelling(raw.trim()) : undefined);
+  const isInjected = raw === "auto";
+  return proven(place, rule, raw, typeof raw === "string" && !isInjected ? readSpelling(raw.trim()) : undefined);
 }
 
 /** @param defaultTag what charts take for an empty tag: their appVersion. Objects have none. */

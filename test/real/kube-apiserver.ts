@@ -4,13 +4,13 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { Agent, get, request } from "node:https";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { type Kube, openKube } from "../../lib/kube/index.ts";
 import { makeCertificate } from "./certificate.ts";
+import { freePort } from "./free-port.ts";
 import { findKubePrograms } from "./kube-programs.ts";
 import { startProgram } from "./program.ts";
 
@@ -184,13 +184,3 @@ const isReady = (host: string, ca: string): Promise<boolean> =>
       resolve(response.statusCode === 200);
     }).on("error", () => resolve(false));
   });
-
-/** It takes no port 0, so it is given one that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

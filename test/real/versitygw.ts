@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Keys } from "../fakes/object-service/signatures.ts";
+import { freePort } from "./free-port.ts";
 import { findProgram } from "./programs.ts";
 
 /** An S3 server that others wrote, with an empty bucket. */
@@ -59,16 +59,6 @@ export async function startVersitygw(): Promise<S3Server> {
     await wait(50);
   }
   return { kind: "s3", endpoint, bucket, keys, [Symbol.asyncDispose]: dispose };
-}
-
-/** It does not say which port it took, so it is given one that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const answers = (endpoint: string): Promise<boolean> =>

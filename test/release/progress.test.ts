@@ -6,23 +6,14 @@ import type { ReleaseObject } from "../../lib/release/object.ts";
 import { outcomeOf, outcomeTypes } from "../../lib/release/outcome.ts";
 import { isCurrent, withOutcome } from "../../lib/release/progress.ts";
 import { type ReleaseStatus, statusSchema } from "../../lib/release/status-schema.ts";
-import { description, hops, said } from "../fixtures/release.ts";
+import { description, hops, releaseObject, said } from "../fixtures/release.ts";
 
 type Told = Event<(typeof outcomeTypes)[number]>;
 
 const object = (
   spec: object = { ...description, mirror: { hops } },
   more: Partial<ReleaseObject> = {},
-): ReleaseObject => ({
-  namespace: "apps",
-  name: "harbour-1.0.0",
-  uid: "u-1",
-  generation: 1,
-  resourceVersion: "1",
-  isLeaving: false,
-  spec: spec as ReleaseObject["spec"],
-  ...more,
-});
+): ReleaseObject => releaseObject(spec, more);
 
 let count = 0;
 function told(type: (typeof outcomeTypes)[number], data: object = {}, time = "2026-01-01T00:00:00.123Z"): Told {

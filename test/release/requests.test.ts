@@ -8,22 +8,16 @@ import { type Event, parseEvent } from "../../lib/events/index.ts";
 import { type ReleaseObject, releaseOf } from "../../lib/release/object.ts";
 import { openRequests } from "../../lib/release/requests.ts";
 import type { ReleaseStatus } from "../../lib/release/status-schema.ts";
-import { description, hops } from "../fixtures/release.ts";
+import { description, hops, releaseObject } from "../fixtures/release.ts";
 
 const LIST = "releases/harbour/1.0.0/images.list";
 const mirrored = { ...description, mirror: { hops, platforms: ["linux/amd64"], recheck: true } };
 
-const object = (spec: object, status?: Partial<ReleaseStatus>, more: Partial<ReleaseObject> = {}): ReleaseObject => ({
-  namespace: "apps",
-  name: "harbour-1.0.0",
-  uid: "u-1",
-  generation: 1,
-  resourceVersion: "1",
-  isLeaving: false,
-  spec: spec as ReleaseObject["spec"],
-  status: status && { observedGeneration: 1, phase: "Listing", conditions: [], ...status },
-  ...more,
-});
+const object = (spec: object, status?: Partial<ReleaseStatus>, more: Partial<ReleaseObject> = {}): ReleaseObject =>
+  releaseObject(spec, {
+    status: status && { observedGeneration: 1, phase: "Listing", conditions: [], ...status },
+    ...more,
+  });
 
 const condition = (type: "ImagesListed" | "BundleBuilt" | "Mirrored", status: "True" | "False" | "Unknown") => ({
   type,

@@ -1,5 +1,6 @@
 import { type BranchText, Budget, type ExecutionWatch, Exploration, pathsOf } from "../../template/index.ts";
 import { compareUtf8 } from "../../yaml/index.ts";
+import type { RenderOptions } from "../renderer.ts";
 import { capabilitiesObject, type KubeVersion, parseKubeVersion } from "./capabilities.ts";
 import type { Chart } from "./chart.ts";
 import { textOf } from "./chart-source.ts";
@@ -15,17 +16,22 @@ import { checkSchemas } from "./values-schema.ts";
 import { inRange } from "./versions.ts";
 import { SharedChange } from "./watched-values.ts";
 
-export interface RenderRequest {
+/** What of helm's options a render looks at itself: values are laid together before. */
+type Told = Pick<
+  RenderOptions,
+  | "releaseName"
+  | "namespace"
+  | "kubeVersion"
+  | "apiVersions"
+  | "includeCrds"
+  | "noHooks"
+  | "tests"
+  | "skipSchemaValidation"
+>;
+
+export interface RenderRequest extends Told {
   /** What the user says; the chart's defaults lie below. */
   readonly values: Table;
-  readonly releaseName?: string | undefined;
-  readonly namespace?: string | undefined;
-  readonly kubeVersion?: string | undefined;
-  readonly apiVersions?: readonly string[];
-  readonly includeCrds?: boolean;
-  readonly noHooks?: boolean;
-  readonly tests?: boolean;
-  readonly skipSchemaValidation?: boolean;
   /** Go on behind a failure, with the other templates; what failed is told in the result. Default false: it is thrown. */
   readonly tolerant?: boolean;
   /** What all templates together may cost; default: enough for every chart known. */

@@ -1,7 +1,9 @@
 import { StowageError } from "../../errors.ts";
-import { type ChartOnDisk, ChartTrials, type RenderOptions, settingText, type Trial } from "../../helm/index.ts";
+import { type ChartOnDisk, ChartTrials, type RenderOptions, type Trial } from "../../helm/index.ts";
 import { type DeclaredChart, findDeclared } from "../declared.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
+import { type Basis, findBasis, triedProfiles, untriedProfiles } from "./basis.ts";
+import { possible, requiredImages, switchedOn } from "./grading.ts";
 import { ChartLooks } from "./looks.ts";
 import { fewest, Proofs, type Settings } from "./proofs.ts";
 import { EVERY_SWITCH, Sightings } from "./sightings.ts";
@@ -31,13 +33,6 @@ export async function exploreChart(chart: ChartOnDisk, options: ExploreOptions):
   return optional ? exploring.everything() : exploring.required();
 }
 
-/** What a chart needs as it is, or as near to that as it renders. */
-interface Basis {
-  readonly findings: Findings;
-  /** Settings without which it does not render. */
-  readonly settings: Settings;
-}
-
 const NOT_ALONE = "the chart renders with these switches, which it does not without further values";
 /** Sets of switches that replace something, in one chart. */
 const MAX_REPLACING = 3;
@@ -48,9 +43,6 @@ const MAX_COMPLETED = 8;
 const MAX_COMPLETED_GUESSES = 2;
 /** Renders of such a search. */
 const MAX_TRIES = 16;
-/** Values files of one chart that are tried; real charts have up to some dozens. */
-const MAX_PROFILES = 100;
-
 class Exploring {
   readonly #chart: ChartOnDisk;
   readonly #trials: ChartTrials;
@@ -76,7 +68,7 @@ class Exploring {
 
   everything(): Findings {
     const basis = this.#basis(this.#sightings.explore([], [], false));
-    const required = new Set(imagesOf(basis.findings));
+    const required = new Set(requiredImages(basis.findings));
     const unresolved: Unresolved[] = [];
     try {
       this.#prove(basis.settings, required);
@@ -84,9 +76,7 @@ class Exploring {
       if (!(error instanceof StowageError)) throw error;
       unresolved.push(this.#unresolved(`not all of its switches were tried: ${error.message}`));
     }
-    if (this.#trials.profiles.length > MAX_PROFILES) {
-      unresolved.push(this.#unresolved(`only ${MAX_PROFILES} of its ci/*-values.yaml were tried`));
-    }
+    unresolved.push(...untriedProfiles(this.#trials).map((reason) => this.#unresolved(reason)));
     if (this.#trials.exhausted) {
       unresolved.push(this.#unresolved("not all of its branches were explored: executing them takes too much"));
     }
@@ -98,41 +88,13 @@ class Exploring {
   }
 
   #basis(byDefault: Trial): Basis {
-    if (byDefault.refused === undefined) return { findings: this.#looks.findingsIn(byDefault), settings: [] };
-    const { kubeVersion, kubeVersions, profiles, withoutSchema } = this.#trials;
-    for (const forVersion of this.#rendered(kubeVersions.map((version) => [version]))) return forVersion;
-    const version = kubeVersion === undefined ? [] : [kubeVersion];
-    const rendered = [...this.#rendered(profiles.slice(0, MAX_PROFILES).map((profile) => [...version, profile]))];
-    if (rendered.length > 0) return basisOfProfiles(rendered);
-    const unchecked = withoutSchema === undefined ? [] : [[...version, withoutSchema]];
-    for (const basis of this.#rendered(unchecked)) return basis;
-    return { findings: this.#whatRenders(byDefault.refused), settings: [] };
-  }
-
-  /** What those of the settings show that render, each rendered when it is its turn. */
-  *#rendered(attempts: readonly Settings[]): Generator<Basis> {
-    for (const settings of attempts) {
-      const trial = this.#trials.render(settings);
-      if (trial.refused !== undefined) continue;
-      yield { settings, findings: switchedOn(this.#looks.findingsIn(trial), settings) };
-    }
-  }
-
-  /** Of a chart that cannot be rendered. */
-  #whatRenders(refused: string): Findings {
-    const trial = this.#trials.render([], { tolerant: true });
-    const { images } = this.#looks.findingsIn(trial);
-    const condition = `the chart renders, which it does not: ${refused}`;
-    return {
-      images: images.map((finding) => possible(finding, condition)),
-      unresolved: [this.#unresolved(`Cannot render chart: ${refused}`)],
-    };
+    return findBasis(byDefault, this.#trials, this.#looks, (reason) => this.#unresolved(reason));
   }
 
   /** Look for images with all switches on, then for the fewest settings that bring each one seen. */
   #prove(basis: Settings, required: ReadonlySet<string>): void {
     const proofs = new Proofs(this.#trials, this.#looks, basis);
-    for (const profile of this.#trials.profiles.slice(0, MAX_PROFILES)) proofs.outcome([profile]);
+    for (const profile of triedProfiles(this.#trials)) proofs.outcome([profile]);
     const { dormant, named, other } = this.#trials.switches;
     if (dormant.length > 0)
       this.#sightings.show(this.#looks.imagesIn(this.#sightings.explore(basis, dormant, true)), dormant);
@@ -267,38 +229,3 @@ function firstThat(length: number, holds: (index: number) => boolean): number {
 
 /** What a setting is about: the first key of its path. */
 const areaOf = ({ text }: Settings[number]): string => text.split(/[.=]/, 1)[0]!;
-
-const imagesOf = ({ images }: Findings): readonly string[] =>
-  images.filter(({ status }) => status === "required").map(({ image }) => image);
-
-const possible = (finding: Finding, condition: string): Finding => ({
-  ...finding,
-  status: "possible",
-  reasons: finding.reasons.map((reason) => ({ ...reason, condition })),
-});
-
-/** The findings with the settings they were made with. */
-function switchedOn(findings: Findings, settings: Settings): Findings {
-  const switches = settings.map(settingText);
-  return {
-    images: findings.images.map((finding) => ({
-      ...finding,
-      reasons: finding.reasons.map((reason) => ({ ...reason, switches })),
-    })),
-    unresolved: findings.unresolved,
-  };
-}
-
-/** What every profile needs is required, what only some do is optional. */
-function basisOfProfiles(profiles: readonly Basis[]): Basis {
-  const [first, ...others] = profiles.map(({ findings }) => new Set(imagesOf(findings)));
-  const common = others.reduce((images, each) => images.intersection(each), first!);
-  const graded = profiles.map(({ findings: { images, unresolved } }) => ({
-    images: images.map(
-      (finding): Finding =>
-        finding.status === "required" && !common.has(finding.image) ? { ...finding, status: "optional" } : finding,
-    ),
-    unresolved,
-  }));
-  return { findings: uniteFindings(graded), settings: profiles[0]!.settings };
-}

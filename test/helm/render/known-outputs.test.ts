@@ -183,21 +183,26 @@ test("changes that cannot be repeated are made in each render: of a chart's note
   }
 });
 
-test("what a template puts in the place of a table, all see that have the same table", async () => {
-  const seen = (path: string): string => `{{ ${path}.t.x }}`;
-  const text = `${seen(".Values.db.global")}{{ $_ := set .Values.global "t" (dict "x" "new") }}${seen(".Values.db.global")}`;
+test("what one chart puts in the place of a table is what the other sees: values of a subchart are its parent's too", async () => {
+  const put = (path: string): string =>
+    `{{ $_ := set ${path} "t" (dict "x" (printf "%s+" ${path}.t.x)) }}{{ ${path}.t.x }}`;
   const shared = await chartOf({
     "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies: [{ name: db, version: 1.0.0 }]\n",
-    "values.yaml": "global: { t: { x: old } }\n",
-    "templates/a.yaml": doc("a", text),
-    "templates/z.yaml": doc("z", seen(".Values.global")),
+    "values.yaml": "db: { t: { x: old } }\n",
+    "templates/a.yaml": doc("a", "{{ .Values.db.t.x }}"),
+    "templates/b.yaml": doc("b", put(".Values.db")),
+    "templates/z.yaml": doc("z", "{{ .Values.db.t.x }}"),
     "charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n",
-    "charts/db/templates/b.yaml": doc("b", seen(".Values.global")),
+    "charts/db/templates/a.yaml": doc("c", "{{ .Values.t.x }}"),
+    "charts/db/templates/b.yaml": doc("d", put(".Values")),
+    "charts/db/templates/z.yaml": doc("e", "{{ .Values.t.x }}"),
   });
+  const { texts } = render(shared, "").shown as { readonly texts: readonly string[] };
+  assert.ok(new Set(texts.map((text) => /old\+*/.exec(text)?.[0])).size > 2, texts.join("\n"));
   assertSame(shared, [
     ["", false],
     ["other: 1", false],
-    ["global: { t: { x: third } }", true],
+    ["db: { t: { x: third } }", true],
     ["", false],
   ]);
 });

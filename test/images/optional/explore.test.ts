@@ -265,6 +265,23 @@ test("a chart that needs values is tried with its ci values: what all of them ne
   assert.deepEqual(unresolved, []);
 });
 
+test("a chart that brings more ci values than are tried is unresolved, also where only what it needs is asked for", async () => {
+  const profiles = Array.from({ length: 101 }, (_, i) => [`ci/p${i}-values.yaml`, "image: a:1"]);
+  const pod = podOf('{{ required "image is needed" .Values.image }}');
+  const files = { "templates/pod.yaml": pod, ...Object.fromEntries(profiles) };
+  for (const optional of [false, true]) {
+    const { images, unresolved } = await find(files, { optional });
+    assert.deepEqual(
+      images.map(({ image }) => image),
+      ["docker.io/library/a:1"],
+    );
+    assert.deepEqual(
+      unresolved.map(({ reason }) => reason),
+      ["only 100 of its ci/*-values.yaml were tried"],
+    );
+  }
+});
+
 test("ci values count also in an archive, and links among them do not", async () => {
   const pod = podOf('{{ required "image is needed" .Values.image }}');
   const archive = join(work, "packed.tgz");
