@@ -27,6 +27,8 @@ export interface InstallScript {
  * `install.sh` of a bundle: POSIX sh, for hosts that have little (docs/bundles.md). It checks the bundle, loads its images
  * into docker, nerdctl, podman or containerd, pushes them with skopeo, serves a registry's tree, and joins a delta with its
  * base.
+ *
+ * This file is as long as the script: one program, which is easier to check in one piece.
  */
 export function installScript({ name, version, images, base, directory }: InstallScript): string {
   const lines = images.map(({ form, path, image, name: own, target, sparse }) =>
