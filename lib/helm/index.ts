@@ -15,18 +15,7 @@ export { type Problem, type ReconcileOptions, reconcile } from "./index/reconcil
 export type { Claim } from "./index/record.ts";
 export { projectScope, type Scope, type Split, wholeScope } from "./index/scope.ts";
 export { type Hint, type IndexUpdate, refreshRecords, writeIndex } from "./index/update.ts";
-export { type ChartFailure, chartFailure } from "./render/failure.ts";
 export { openChartThreads, openRenderer, type RendererOptions } from "./render/renderer.ts";
-export {
-  type BranchText,
-  type ChartDefinition,
-  ChartTrials,
-  type OnBranch,
-  type Setting,
-  settingText,
-  type Trial,
-  type TrialManifest,
-} from "./render/trials.ts";
 export type { WorkerPool } from "./render/worker-pool.ts";
 export type { InProcess, RenderedTemplate, Renderer, RenderOptions } from "./renderer.ts";
 export { ChartRepository, type ChartRepositorySettings } from "./serve/chart-repository.ts";

@@ -2,9 +2,8 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { RejectedError } from "../../errors.ts";
-import type { InProcess, RenderedTemplate, Renderer, RenderOptions } from "../renderer.ts";
-import { type ChartFailure, chartFailure } from "./failure.ts";
-import { renderPath } from "./render-path.ts";
+import type { InProcess, Renderer } from "../renderer.ts";
+import type { Answer, Question } from "./answer.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Moves with every change that can make the result another one: findings are cached under it. */
@@ -18,13 +17,6 @@ export interface RendererOptions {
   /** Renders charts at which this renderer itself breaks; undefined where there is nothing else that could. */
   readonly fallback?: () => Promise<Renderer | undefined>;
 }
-
-export interface Question {
-  readonly chart: string;
-  readonly options: Omit<RenderOptions, "signal">;
-}
-
-export type Answer = { readonly templates: readonly RenderedTemplate[] } | ChartFailure;
 
 /**
  * Render charts without helm, exactly as helm 4.1.4 does: no program is started, no network, cluster, clock or environment
@@ -42,7 +34,7 @@ export function openRenderer({
     inProcess,
     async render(chart, { signal, ...options } = {}) {
       const question: Question = { chart, options };
-      const answer = pool === undefined ? await answerTo(question) : ((await pool.run(question, signal)) as Answer);
+      const answer = await answerOf(question, pool, signal);
       if ("templates" in answer) return answer.templates;
       if ("refused" in answer) throw new RejectedError("CHART_UNRENDERABLE", answer.refused);
       const other = await fallback();
@@ -52,12 +44,11 @@ export function openRenderer({
   };
 }
 
-export async function answerTo({ chart, options }: Question): Promise<Answer> {
-  try {
-    return { templates: await renderPath(chart, options) };
-  } catch (error) {
-    return chartFailure(error);
-  }
+/** What renders is loaded where it is done: threads have it, and who has threads does not need it. */
+async function answerOf(question: Question, pool: WorkerPool | undefined, signal?: AbortSignal): Promise<Answer> {
+  if (pool !== undefined) return (await pool.run(question, signal)) as Answer;
+  const { answerTo } = await import("./answer.ts");
+  return answerTo(question);
 }
 
 /**

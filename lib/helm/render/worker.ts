@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { answerTo, type Question } from "./renderer.ts";
+import { answerTo, type Question } from "./answer.ts";
 
 /** Renders one chart after the other, as the pool asks for them. */
 parentPort?.on("message", async (question: Question) => {

@@ -1,4 +1,5 @@
-import { type ChartFailure, type ChartOnDisk, chartFailure } from "../../helm/index.ts";
+import type { ChartOnDisk } from "../../helm/index.ts";
+import { type ChartFailure, chartFailure } from "../../helm/render/index.ts";
 import type { Findings } from "../finding.ts";
 import { type ExploreOptions, exploreChart } from "./explore.ts";
 

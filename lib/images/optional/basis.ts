@@ -1,4 +1,4 @@
-import type { ChartTrials, Trial } from "../../helm/index.ts";
+import type { ChartTrials, Trial } from "../../helm/render/index.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
 import { possible, requiredImages, switchedOn } from "./grading.ts";
 import type { ChartLooks } from "./looks.ts";

@@ -1,5 +1,6 @@
 import { StowageError } from "../../errors.ts";
-import { type ChartOnDisk, ChartTrials, type RenderOptions, type Trial } from "../../helm/index.ts";
+import type { ChartOnDisk, RenderOptions } from "../../helm/index.ts";
+import { ChartTrials, type Trial } from "../../helm/render/index.ts";
 import { type DeclaredChart, findDeclared } from "../declared.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
 import { type Basis, findBasis, triedProfiles, untriedProfiles } from "./basis.ts";

@@ -1,4 +1,4 @@
-import { settingText } from "../../helm/index.ts";
+import { settingText } from "../../helm/render/index.ts";
 import type { Finding, Findings } from "../finding.ts";
 import type { Settings } from "./proofs.ts";
 

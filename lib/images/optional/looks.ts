@@ -1,4 +1,4 @@
-import type { Trial, TrialManifest } from "../../helm/index.ts";
+import type { Trial, TrialManifest } from "../../helm/render/index.ts";
 import { splitManifests } from "../../yaml/index.ts";
 import { findImages, type ManifestSource } from "../find.ts";
 import { type Finding, type Findings, uniteFindings } from "../finding.ts";

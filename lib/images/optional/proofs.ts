@@ -1,5 +1,5 @@
 import { RejectedError } from "../../errors.ts";
-import { type ChartTrials, type Setting, settingText } from "../../helm/index.ts";
+import { type ChartTrials, type Setting, settingText } from "../../helm/render/index.ts";
 import type { ChartLooks, Seen } from "./looks.ts";
 
 export type Settings = readonly Setting[];

@@ -1,4 +1,4 @@
-import type { BranchText, ChartTrials, Trial } from "../../helm/index.ts";
+import type { BranchText, ChartTrials, Trial } from "../../helm/render/index.ts";
 import type { Finding } from "../finding.ts";
 import { findInFragment, isPartOfLine, WORTH_READING } from "./fragment.ts";
 import type { ChartLooks, Seen } from "./looks.ts";

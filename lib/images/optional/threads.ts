@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ChartOnDisk, InProcess, WorkerPool } from "../../helm/index.ts";
-import { type Answer, answer, type Question } from "./answer.ts";
+import type { Answer, Question } from "./answer.ts";
 import type { ExploreOptions } from "./explore.ts";
 
 /**
@@ -17,7 +17,9 @@ export async function findOnThread(
 ): Promise<Answer> {
   const question: Question = { chart: { path: chart.path, name: chart.name, version: chart.version }, options };
   const pool = await poolOf(settings);
-  return pool === undefined ? answer(question) : ((await pool.run(question, signal)) as Answer);
+  if (pool !== undefined) return (await pool.run(question, signal)) as Answer;
+  const { answer } = await import("./answer.ts");
+  return answer(question);
 }
 
 const pools = new WeakMap<InProcess, Promise<WorkerPool | undefined>>();
