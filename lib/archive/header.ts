@@ -56,8 +56,12 @@ const fields = {
 /** "ustar", NUL and version "00". */
 const posixMagic = Buffer.from("ustar\x0000", "latin1");
 const gnuMagic = Buffer.from("ustar  \0", "latin1");
+const noMagic = Buffer.alloc(8);
 
 const slash = 0x2f;
+const blank = 0x20;
+const zero = 0x30;
+const seven = 0x37;
 
 /** The largest number that a size or time field holds in octal: 8 GiB - 1. */
 export const largestOctal = 0o77777777777;
@@ -115,8 +119,9 @@ function putNumber(block: Buffer, [offset, length]: Field, value: number): void 
 /** Sum of all bytes, those of the checksum itself counted as blanks. */
 function checksum(block: Uint8Array): number {
   const [from, length] = fields.checksum;
-  let sum = length * 0x20;
-  for (let at = 0; at < blockSize; at++) if (at < from || at >= from + length) sum += block[at]!;
+  let sum = length * blank;
+  for (let at = 0; at < from; at++) sum += block[at]!;
+  for (let at = from + length; at < blockSize; at++) sum += block[at]!;
   return sum;
 }
 
@@ -125,10 +130,9 @@ export function decodeHeader(block: Uint8Array): Omit<Header, "mtime"> | "end" |
   if (block.every((byte) => byte === 0)) return "end";
   const sum = number(block, fields.checksum);
   if (sum !== checksum(block)) return { problem: "a header has a wrong checksum" };
-  const magic = field(block, fields.magic);
   // Writers disagree about the version behind the magic; the five letters and the NUL are what counts.
-  const posix = posixMagic.subarray(0, 6).equals(magic.subarray(0, 6));
-  if (!posix && !gnuMagic.equals(magic) && magic.some((byte) => byte !== 0)) {
+  const posix = holds(block, fields.magic, posixMagic, 6);
+  if (!posix && !holds(block, fields.magic, gnuMagic) && !holds(block, fields.magic, noMagic)) {
     return { problem: "a header is neither ustar nor GNU" };
   }
   const mode = number(block, fields.mode);
@@ -151,26 +155,38 @@ export const hasCanonicalChecksum = (block: Uint8Array): boolean =>
 
 const field = (block: Uint8Array, [offset, length]: Field): Uint8Array => block.subarray(offset, offset + length);
 
+/** Whether a field begins with so many of these bytes. */
+function holds(block: Uint8Array, [offset]: Field, bytes: Uint8Array, count = bytes.byteLength): boolean {
+  for (let at = 0; at < count; at++) if (block[offset + at] !== bytes[at]) return false;
+  return true;
+}
+
 /** The bytes before the first NUL. */
-function text(block: Uint8Array, where: Field): Uint8Array {
-  const bytes = field(block, where);
-  const end = bytes.indexOf(0);
-  return end === -1 ? bytes : bytes.subarray(0, end);
+function text(block: Uint8Array, [offset, length]: Field): Uint8Array {
+  const end = block.indexOf(0, offset);
+  return block.subarray(offset, end === -1 ? offset + length : Math.min(end, offset + length));
 }
 
 /** A number in octal or base 256; undefined when it is malformed, negative or beyond 2^53. */
 function number(block: Uint8Array, where: Field): number | undefined {
-  const bytes = field(block, where);
-  const first = bytes[0]!;
-  if ((first & 0x80) === 0) {
-    const digits = /^ *([0-7]*)[ \0]*$/.exec(Buffer.from(bytes).toString("latin1"))?.[1];
-    return digits === undefined ? undefined : Number.parseInt(digits || "0", 8);
-  }
+  const first = block[where[0]]!;
+  if ((first & 0x80) === 0) return octal(block, where);
   if (first !== 0x80) return undefined;
   let value = 0;
-  for (const byte of bytes.subarray(1)) {
+  for (const byte of field(block, where).subarray(1)) {
     value = value * 256 + byte;
     if (value > Number.MAX_SAFE_INTEGER) return undefined;
   }
+  return value;
+}
+
+/** Blanks, digits, and blanks or NULs. Read byte by byte: an archive has many headers, and few of them are read as text. */
+function octal(block: Uint8Array, [offset, length]: Field): number | undefined {
+  const end = offset + length;
+  let at = offset;
+  while (at < end && block[at] === blank) at++;
+  let value = 0;
+  for (; at < end && block[at]! >= zero && block[at]! <= seven; at++) value = value * 8 + block[at]! - zero;
+  for (; at < end; at++) if (block[at] !== blank && block[at] !== 0) return undefined;
   return value;
 }

@@ -1,6 +1,8 @@
+import { kMaxLength } from "node:buffer";
 import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
+import { createGunzip, gunzipSync } from "node:zlib";
 import { RejectedError } from "../errors.ts";
+import { header, trailerSize } from "./block-layout.ts";
 
 export interface InflateLimits {
   /** Most bytes that may come out. */
@@ -9,6 +11,7 @@ export interface InflateLimits {
   readonly ratio?: number | undefined;
 }
 
+const defaultRatio = 200;
 /** Output below this is never called a bomb: an almost empty tar has 10 KiB of zeros. */
 const harmless = 1024 * 1024;
 const chunkSize = 64 * 1024;
@@ -21,7 +24,7 @@ const chunkSize = 64 * 1024;
  */
 export async function* gunzipBounded(
   source: AsyncIterable<Uint8Array>,
-  { bytes: limit, ratio = 200 }: InflateLimits,
+  { bytes: limit, ratio = defaultRatio }: InflateLimits,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let given = 0;
   const gunzip = createGunzip({ chunkSize });
@@ -42,6 +45,33 @@ export async function* gunzipBounded(
     gunzip.destroy();
   }
 }
+
+/**
+ * Inflate gzip that lies in memory, at once and without waiting: the content that {@linkcode gunzipBounded} gives. The ratio
+ * is that of the whole.
+ *
+ * @returns undefined where it is damaged, or more would come out than the limits allow: {@linkcode gunzipBounded} gives what
+ * comes before that, and says why
+ */
+export function gunzipAtOnce(
+  archive: Uint8Array,
+  { bytes: limit, ratio = defaultRatio }: InflateLimits,
+): Uint8Array | undefined {
+  if (archive.byteLength < header.byteLength + trailerSize) return undefined;
+  const most = Math.min(limit, Math.max(harmless, archive.byteLength * ratio), kMaxLength);
+  const room = Math.max(chunkSize, Math.min(saidSize(archive), most));
+  try {
+    // with one byte to spare, so that no second chunk is begun, and nothing put together
+    return gunzipSync(archive, { chunkSize: room + 1, maxOutputLength: most });
+  } catch (error) {
+    if (isZlibError(error) || (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw error;
+  }
+}
+
+/** What gzip says at its end about the size of its last member (RFC 1952, 2.3.1). Not to be trusted. */
+const saidSize = ({ buffer, byteOffset, byteLength }: Uint8Array): number =>
+  new DataView(buffer, byteOffset, byteLength).getUint32(byteLength - 4, true);
 
 /**
  * The bytes, inflated when they begin like gzip and as they are otherwise: names lie, older `.tar.gz` are plain tar.

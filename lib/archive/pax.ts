@@ -46,10 +46,12 @@ export function readPax(bytes: Uint8Array): PaxFields | { readonly problem: stri
   return { ...Object.fromEntries(fields), ...(size !== undefined && { size: Number(size) }) };
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** @returns undefined when the bytes are not UTF-8 */
 export function decodeText(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     return undefined;
   }

@@ -61,11 +61,26 @@ const types: Readonly<Record<string, EntryType>> = {
  * @throws RejectedError ARCHIVE_INVALID
  */
 export async function* tarEntries(reader: ByteReader, limits: ReadLimits): AsyncGenerator<EntryHead, void, undefined> {
+  const walk = walkTar(limits);
+  for (let step = walk.next(); !step.done; ) {
+    if (typeof step.value === "number") step = walk.next(await reader.exactly(step.value));
+    else {
+      yield step.value;
+      step = walk.next();
+    }
+  }
+}
+
+/**
+ * The same for bytes that come in whatever way. It gives a number where it needs so many bytes: they are to be passed to
+ * `next`, and fewer only where the tar ends.
+ */
+export function* walkTar(limits: ReadLimits): Generator<number | EntryHead, void, Uint8Array> {
   const names = new Names();
   let entries = 0;
   let bytes = 0;
   for (;;) {
-    const described = await readDescribed(reader, limits.canonical ?? false, () => {
+    const described = yield* readDescribed(limits.canonical ?? false, () => {
       if (++entries > limits.entries) throw refused(`it has more than ${limits.entries} entries`);
     });
     if (described === "end") break;
@@ -75,8 +90,11 @@ export async function* tarEntries(reader: ByteReader, limits: ReadLimits): Async
     if (bytes > limits.bytes) throw refused(`its files have more than ${limits.bytes} bytes`);
     yield entry;
   }
-  await expectZeros(reader);
+  yield* expectZeros();
 }
+
+/** A part of that walk. */
+type Reading<T> = Generator<number, T, Uint8Array>;
 
 type Header = Omit<WrittenHeader, "mtime">;
 
@@ -89,26 +107,26 @@ interface Described {
 }
 
 /** Read up to the next entry that is one itself, with all that describes it. */
-async function readDescribed(reader: ByteReader, canonical: boolean, count: () => void): Promise<Described | "end"> {
+function* readDescribed(canonical: boolean, count: () => void): Reading<Described | "end"> {
   let path: string | undefined;
   let target: string | undefined;
   let pax: PaxFields | undefined;
   for (;;) {
-    const header = await readHeader(reader, canonical);
+    const header = yield* readHeader(canonical);
     if (header === "end") {
       if (path === undefined && target === undefined && pax === undefined) return "end";
       throw refused("it ends with a description of an entry that does not follow");
     }
     if (header.flag === flags.longPath && path === undefined) {
-      path = longText(await readDescription(reader, header));
+      path = longText(yield* readDescription(header));
     } else if (header.flag === flags.longTarget && target === undefined) {
-      target = longText(await readDescription(reader, header));
+      target = longText(yield* readDescription(header));
     } else if (header.flag === flags.extended && pax === undefined) {
-      pax = accepted(readPax(await readDescription(reader, header)));
+      pax = accepted(readPax(yield* readDescription(header)));
     } else if (header.flag === flags.global) {
       // git writes one with a comment. One that names or measures all entries would be nonsense.
       count();
-      const fields = accepted(readPax(await readDescription(reader, header)));
+      const fields = accepted(readPax(yield* readDescription(header)));
       if (Object.keys(fields).length > 0) throw refused("a global PAX header describes all entries");
     } else {
       count();
@@ -120,26 +138,34 @@ async function readDescribed(reader: ByteReader, canonical: boolean, count: () =
   }
 }
 
-async function readHeader(reader: ByteReader, canonical: boolean): Promise<Header | "end"> {
-  const block = await readBlocks(reader, blockSize);
+function* readHeader(canonical: boolean): Reading<Header | "end"> {
+  const block = yield* readBlocks(blockSize);
   const header = decodeHeader(block);
   if (header !== "end" && canonical && !hasCanonicalChecksum(block)) throw refused("a header has an unusual checksum");
   if (header !== "end") return accepted(header);
-  const second = decodeHeader(await readBlocks(reader, blockSize));
+  const second = decodeHeader(yield* readBlocks(blockSize));
   if (second !== "end") throw refused("something follows a block of zeros");
   return "end";
 }
 
-async function readDescription(reader: ByteReader, { size }: Header): Promise<Uint8Array> {
+function* readDescription({ size }: Header): Reading<Uint8Array> {
   if (size > largestDescription) throw refused(`a description of an entry has more than ${largestDescription} bytes`);
-  return (await readBlocks(reader, size + paddingOf(size))).subarray(0, size);
+  return (yield* readBlocks(size + paddingOf(size))).subarray(0, size);
 }
 
-/** @throws RejectedError ARCHIVE_INVALID where they are cut short */
-export async function readBlocks(reader: ByteReader, size: number): Promise<Uint8Array> {
-  const bytes = await reader.exactly(size);
+function* readBlocks(size: number): Reading<Uint8Array> {
+  return whole(yield size, size);
+}
+
+/** @throws RejectedError ARCHIVE_INVALID where there are fewer bytes than that */
+export function whole(bytes: Uint8Array, size: number): Uint8Array {
   if (bytes.byteLength < size) throw truncated();
   return bytes;
+}
+
+/** @throws RejectedError ARCHIVE_INVALID for what fills the last block of a file, where it may only be zeros */
+export function checkPadding(padding: Uint8Array, path: string, { canonical }: ReadLimits): void {
+  if (canonical && !isZero(padding)) throw refused(`what fills the last block of ${quoted(path)} is not zeros`);
 }
 
 /** GNU ends its long names with a NUL. */
@@ -185,14 +211,18 @@ const shortest = (path: string): string =>
     .join("/");
 
 /** Other bytes would be content that only some readers see. */
-async function expectZeros(reader: ByteReader): Promise<void> {
-  let left = mostPadding;
-  for (let chunk = await reader.some(left); chunk !== undefined; chunk = await reader.some(left)) {
-    if (chunk.some((byte) => byte !== 0)) throw refused("something follows its end");
-    left -= chunk.byteLength;
-    if (left === 0) throw refused(`more than ${mostPadding} bytes follow its end`);
+function* expectZeros(): Reading<void> {
+  for (let left = mostPadding; left > 0; left -= zeros.byteLength) {
+    const bytes = yield zeros.byteLength;
+    if (!isZero(bytes)) throw refused("something follows its end");
+    if (bytes.byteLength < zeros.byteLength) return;
   }
+  throw refused(`more than ${mostPadding} bytes follow its end`);
 }
+
+/** As many as are looked at in one piece. */
+const zeros = new Uint8Array(64 * 1024);
+const isZero = (bytes: Uint8Array): boolean => Buffer.compare(bytes, zeros.subarray(0, bytes.byteLength)) === 0;
 
 function accepted<T extends object>(result: T | { readonly problem: string }): T {
   if ("problem" in result) throw refused(result.problem);

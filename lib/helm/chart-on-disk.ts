@@ -16,6 +16,9 @@ export interface ChartOnDisk {
   readonly type?: string | undefined;
 }
 
+/** A chart archive or directory. Who does not know its name and version yet leaves them to its Chart.yaml. */
+export type ChartPlace = ChartOnDisk | Pick<ChartOnDisk, "path">;
+
 const MAX_CHART_YAML = 1024 * 1024;
 const MAX_ENTRIES = 100_000;
 const MAX_INFLATED = 1024 * 1024 * 1024;

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { createReadStream, createWriteStream, readFileSync, statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RejectedError } from "../errors.ts";
-import type { ChartOnDisk, OpenedChart, Renderer, RenderOptions } from "../helm/index.ts";
-import type { Digest } from "../oci/index.ts";
+import type { ChartOnDisk, ChartPlace, OpenedChart, Renderer, RenderOptions } from "../helm/index.ts";
+import { type Digest, digestOf } from "../oci/index.ts";
 import { findImages } from "./find.ts";
 import { type Findings, uniteFindings } from "./finding.ts";
 import { type FindingsStore, findingsKey, keptFindings } from "./findings-cache.ts";
@@ -18,10 +18,13 @@ export const CHARTS_AT_ONCE = 2 * availableParallelism();
 
 /** A chart whose images are wanted, wherever it lies. */
 export interface ListedChart {
-  /** Of the archive. Absent for a directory: it may change, so nothing is kept of it. */
-  readonly digest?: Digest;
+  /** Of the archive: what is found is kept under it. Undefined for a directory: it may change, so nothing is kept of it. */
+  digest(): Promise<Digest | undefined>;
+  /** What it is called, where that is known without reading the chart. */
+  readonly head?: ChartHead;
   /**
-   * What its Chart.yaml calls it; read when somebody asks, since what was found before can be had without.
+   * What its Chart.yaml calls it; read when somebody asks, since what was found before can be had without, and who renders
+   * the chart reads it anyway.
    *
    * @throws RejectedError CHART_INVALID
    */
@@ -34,18 +37,32 @@ type ChartHead = Omit<ChartOnDisk, "path">;
 
 /** @throws RejectedError CHART_INVALID when there is nothing */
 export async function chartOnDisk(path: string): Promise<ListedChart> {
-  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new RejectedError("CHART_INVALID", `Cannot read chart "${path}": ${error.code ?? error.message}`, {
-      cause: error,
-    });
-  });
-  const describe = async (): Promise<ChartHead> => (await import("../helm/index.ts")).readChartOnDisk(path);
-  const digest = info.isDirectory() ? {} : { digest: await digestOfFile(path) };
-  return { ...digest, describe, withFile: (use) => use(path) };
+  const isDirectory = isDirectoryAt(path);
+  return {
+    digest: async () => (isDirectory ? undefined : digestOfFile(path)),
+    describe: () => readHead({ path }),
+    withFile: (use) => use(path),
+  };
+}
+
+/** Without waiting: a trip to the thread pool takes longer. */
+function isDirectoryAt(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new RejectedError("CHART_INVALID", `Cannot read chart "${path}": ${code ?? message}`, { cause: error });
+  }
+}
+
+async function readHead(chart: ChartPlace): Promise<ChartOnDisk> {
+  return "name" in chart ? chart : (await import("../helm/index.ts")).readChartOnDisk(chart.path);
 }
 
 export function chartInRegistry({ source, artifact }: OpenedChart): ListedChart {
-  return { digest: artifact.chart.digest, describe: async () => artifact.metadata, withFile };
+  const { name, version, type } = artifact.metadata;
+  const head = { name, version, type };
+  return { digest: async () => artifact.chart.digest, head, describe: async () => head, withFile };
 
   async function withFile<T>(use: (path: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { openChart } = await import("../helm/index.ts");
@@ -114,18 +131,19 @@ async function listProfile(
   signal?: AbortSignal,
 ): Promise<{ readonly findings: Findings; readonly key?: string }> {
   const find = async (stop?: AbortSignal): Promise<Findings> => {
-    const head = await chart.describe();
-    if (head.type === "library") return { images: [], unresolved: [] };
-    const { name, version } = head;
+    // a thread that renders reads the head as well: here it would be read twice
+    const head = renderer.inProcess && crossCheck === undefined ? chart.head : await chart.describe();
+    if (head?.type === LIBRARY) return nothing;
     const options = { ...profile, signal: stop };
     return chart.withFile(async (path) => {
-      const found = await imagesOfChart({ path, name, version }, renderer, options);
-      return crossCheck === undefined ? found : crossChecked(found, { path, name, version }, crossCheck, options);
+      const place: ChartPlace = head === undefined ? { path } : { path, ...head };
+      const found = await imagesOfChart(place, renderer, options);
+      return crossCheck === undefined ? found : crossChecked(found, await readHead(place), crossCheck, options);
     }, stop);
   };
-  if (kept === undefined || chart.digest === undefined || crossCheck !== undefined)
-    return { findings: await find(signal) };
-  const key = findingsKey(chart.digest, { renderer: renderer.version, ...(await contentsOf(profile)) });
+  const digest = kept === undefined || crossCheck !== undefined ? undefined : await chart.digest();
+  if (kept === undefined || digest === undefined) return { findings: await find(signal) };
+  const key = findingsKey(digest, { renderer: renderer.version, ...(await contentsOf(profile)) });
   return { key, findings: await keptFindings(kept, key, find, signal) };
 }
 
@@ -144,49 +162,53 @@ async function contentsOf({ signal: _, valuesFiles = [], setFile = [], ...profil
   return Object.fromEntries(said);
 }
 
-/** Bytes read at once: most archives are smaller, and a stream costs more than hashing them does. */
-const READ = 256 * 1024;
+/** Bytes of a file that is hashed without waiting: most archives are smaller, and the thread pool costs more than they do. */
+const AT_ONCE = 4 * 1024 * 1024;
 
 async function digestOfFile(path: string): Promise<Digest> {
-  const hash = createHash("sha256");
   try {
-    await using file = await open(path);
-    const buffer = Buffer.allocUnsafeSlow(READ);
-    for (let size = READ; size > 0; ) {
-      size = (await file.read(buffer)).bytesRead;
-      hash.update(buffer.subarray(0, size));
-    }
+    const status = statSync(path);
+    if (status.isFile() && status.size <= AT_ONCE) return digestOf(readFileSync(path));
+    const hash = createHash("sha256");
+    for await (const chunk of createReadStream(path)) hash.update(chunk);
+    return `sha256:${hash.digest("hex")}`;
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new RejectedError("CHART_UNRENDERABLE", `Cannot read "${path}": ${why}`, { cause: error });
   }
-  return `sha256:${hash.digest("hex")}`;
 }
 
 /**
  * Render a chart and look at the objects; with `optional` also at what the values leave out.
  *
- * @throws RejectedError CHART_UNRENDERABLE, RENDERER_UNAVAILABLE
+ * @throws RejectedError CHART_INVALID when it is no chart at all, CHART_UNRENDERABLE, RENDERER_UNAVAILABLE
  */
 export async function imagesOfChart(
-  chart: ChartOnDisk,
+  chart: ChartPlace,
   renderer: Renderer,
   { optional, ...options }: ExploreOptions = {},
 ): Promise<Findings> {
-  if (renderer.inProcess === undefined) return imagesOfRender(chart, renderer, options);
+  if (renderer.inProcess === undefined) return imagesOfRender(await readHead(chart), renderer, options);
   const { findOnThread } = await import("./optional/threads.ts");
   const { inProcess, during = (work) => work() } = renderer;
   const answer = await during(() => findOnThread(chart, { optional, ...options }, inProcess));
   if ("findings" in answer) return answer.findings;
+  // what is no chart, or nothing to install, is not refused as a chart that does not render
+  const named = await readHead(chart);
+  if (named.type === LIBRARY) return nothing;
   if ("refused" in answer) throw new RejectedError("CHART_UNRENDERABLE", answer.refused);
   // the renderer knows whether there is another one; if so, what it renders is at least what is required
-  const { images, unresolved } = await imagesOfRender(chart, renderer, options);
+  const { images, unresolved } = await imagesOfRender(named, renderer, options);
   const reason = `not explored: ${answer.broken}`;
   return {
     images,
-    unresolved: optional ? [...unresolved, { chart: `${chart.name}-${chart.version}`, reason }] : unresolved,
+    unresolved: optional ? [...unresolved, { chart: `${named.name}-${named.version}`, reason }] : unresolved,
   };
 }
+
+/** The type of a chart of which nothing can be installed. */
+const LIBRARY = "library";
+const nothing: Findings = { images: [], unresolved: [] };
 
 /** What was found, and as unresolved whatever another renderer needs besides or does not need. */
 async function crossChecked(

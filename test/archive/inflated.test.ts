@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { gunzipBounded, inflated } from "../../lib/archive/index.ts";
+import { gunzipAtOnce, gunzipBounded, inflated } from "../../lib/archive/index.ts";
 import { collect, inChunks, noise } from "./bytes.ts";
 
 const refused = (message: RegExp) => ({ name: "RejectedError", code: "ARCHIVE_INVALID", message });
@@ -92,4 +92,65 @@ test("a reader that stops early ends the source", async () => {
     for await (const _ of inflated(source(), limits)) break;
     await ended.promise;
   }
+});
+
+/** Members of a gzip, and what may stand between and behind them. */
+const anyGzip = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 300 }).map((bytes) => gzipSync(bytes)),
+      fc.constantFrom(Buffer.alloc(10), Buffer.of(0x1f, 0x8b), Buffer.of(0x1f), Buffer.from("text")),
+      fc.constant(gzipSync(Buffer.alloc(100_000, "text "))),
+    ),
+    { maxLength: 3 },
+  )
+  .map((pieces) => Buffer.concat(pieces));
+
+test("gzip in memory is inflated at once exactly where it is inflated as it flows, to the same bytes", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      anyGzip,
+      fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 2 }),
+      fc.option(fc.nat(400)),
+      fc.integer({ min: 1, max: 500 }),
+      async (gzip, mutations, cut, chunkSize) => {
+        const bytes = gzip.subarray(0, cut ?? gzip.byteLength);
+        for (const [at, value] of mutations) if (at < bytes.byteLength) bytes[at] = value;
+        const flowing = await collect(gunzipBounded(inChunks(bytes, chunkSize), limits)).catch((error) => {
+          assert.ok(refused(/^Cannot inflate archive: /).message.test(error.message));
+          return undefined;
+        });
+        const atOnce = gunzipAtOnce(bytes, limits);
+        assert.deepEqual(atOnce && Buffer.from(atOnce), flowing);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("what is inflated at once is bounded in bytes, and by the size of the archive", () => {
+  const gzip = gzipSync(noise(2_000_000));
+  assert.equal(gunzipAtOnce(gzip, { bytes: 2_000_000 })?.byteLength, 2_000_000);
+  assert.equal(gunzipAtOnce(gzip, { bytes: 1_999_999 }), undefined);
+  const bomb = gzipSync(Buffer.alloc(2_000_000));
+  assert.equal(gunzipAtOnce(bomb, limits), undefined);
+  assert.equal(gunzipAtOnce(bomb, { ...limits, ratio: 2000 })?.byteLength, 2_000_000);
+  const unbounded = { bytes: Number.POSITIVE_INFINITY, ratio: Number.POSITIVE_INFINITY };
+  assert.equal(gunzipAtOnce(bomb, unbounded)?.byteLength, 2_000_000);
+  assert.equal(gunzipAtOnce(new Uint8Array(), unbounded), undefined);
+});
+
+test("what gzip says about its size makes no difference but to the time it takes", () => {
+  const content = noise(300_000);
+  for (const size of [0, 1, 299_999, 2 ** 32 - 1]) {
+    // only the last member says it: an empty one here, whose end is damaged
+    const said = gzipSync("");
+    said.writeUInt32LE(size, said.byteLength - 4);
+    const gzip = Buffer.concat([gzipSync(content), said]);
+    assert.equal(gunzipAtOnce(gzip, limits)?.byteLength, size === 0 ? 300_000 : undefined);
+  }
+  const two = Buffer.concat([gzipSync(content), gzipSync("x")]);
+  assert.equal(gunzipAtOnce(two, limits)?.byteLength, 300_001, "the last member is the smaller one");
+  const padded = Buffer.concat([gzipSync(content), Buffer.alloc(4), Buffer.of(0xff, 0xff, 0xff, 0xff)]);
+  assert.deepEqual(gunzipAtOnce(padded, limits) && Buffer.from(gunzipAtOnce(padded, limits)!), content);
 });

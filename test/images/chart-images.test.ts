@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openRenderer, type Renderer, type RenderOptions } from "../../lib/helm/index.ts";
-import { type ChartFinder, chartInRegistry, chartOnDisk, listChart } from "../../lib/images/index.ts";
-import { mediaTypes, openBuilt } from "../../lib/oci/index.ts";
+import { type ChartFinder, chartInRegistry, chartOnDisk, type ListedChart, listChart } from "../../lib/images/index.ts";
+import { digestOf, mediaTypes, openBuilt } from "../../lib/oci/index.ts";
 import { openStore, type Store } from "../../lib/store/index.ts";
 import { chartArchive } from "../fixtures/chart-archive.ts";
 import { chartArtifact } from "../fixtures/chart-artifact.ts";
@@ -172,4 +172,96 @@ test("a library chart has no images and is no failure", async () => {
   const renderer = new Counted();
   const { findings } = await listChart(await chartOnDisk(path), [{}], { renderer });
   assert.deepEqual([findings, renderer.renders], [{ images: [], unresolved: [] }, 0]);
+});
+
+/** Looks at what is rendered where it is rendered, on this thread. */
+const inProcess = openRenderer({ threads: 0 });
+
+test("a chart that is rendered in process is read once, and is called what its Chart.yaml says", async () => {
+  const asked: string[] = [];
+  const once: ListedChart = {
+    digest: async () => assert.fail("nothing is kept, so nothing needs a digest"),
+    describe: async () => assert.fail("it is read twice"),
+    withFile: (use) => {
+      asked.push(archive);
+      return use(archive);
+    },
+  };
+  const { findings } = await listChart(once, [{}], { renderer: inProcess });
+  assert.deepEqual(findings, (await listChart(chart, [{}], { renderer: new Counted() })).findings);
+  assert.deepEqual(
+    findings.images[0]!.reasons.map(({ chart, version }) => [chart, version]),
+    [["web", "1.0.0"]],
+  );
+  assert.deepEqual(asked, [archive]);
+});
+
+test("a chart of a registry is called what the registry says, by whoever renders it", async () => {
+  const { contents, descriptor } = chartArtifact(
+    { name: "known", version: "2.0.0" },
+    { archive: await chartArchive("web", "1.0.0", templates) },
+  );
+  const source = openBuilt({ "2.0.0": { contents, descriptor } });
+  const [layer] = contents.filter(({ descriptor }) => descriptor.mediaType === mediaTypes.helmChart);
+  const artifact = { metadata: { name: "known", version: "2.0.0" }, manifest: descriptor, chart: layer!.descriptor };
+  for (const renderer of [inProcess, new Counted()]) {
+    const { findings } = await listChart(chartInRegistry({ source, artifact }), [{}], { renderer });
+    assert.equal(findings.images[0]!.reasons[0]!.chart, "known");
+  }
+});
+
+test("what is no chart at all is refused in the same words by whoever renders", async () => {
+  const text = join(work, "text.tgz");
+  await writeFile(text, "no chart");
+  const nameless = join(work, "nameless.tgz");
+  await writeFile(nameless, await chartArchive("web", "1.0.0", { "Chart.yaml": "version: 1.0.0\n" }));
+  for (const path of [text, nameless]) {
+    for (const renderer of [inProcess, new Counted()]) {
+      await assert.rejects(listChart(await chartOnDisk(path), [{}], { renderer }), {
+        code: "CHART_INVALID",
+        message: new RegExp(`^Cannot read chart "${path}": `),
+      });
+    }
+  }
+  await assert.rejects(chartOnDisk(join(work, "nothing.tgz")), {
+    code: "CHART_INVALID",
+    message: /nothing\.tgz": ENOENT/,
+  });
+});
+
+test("a chart that is one and cannot be read is unresolved under its name", async () => {
+  const path = join(work, "unreadable.tgz");
+  await writeFile(path, await chartArchive("web", "1.0.0", { ...templates, "values.yaml": "[]" }));
+  const { findings } = await listChart(await chartOnDisk(path), [{}], { renderer: inProcess });
+  assert.deepEqual(findings.images, []);
+  assert.deepEqual(
+    findings.unresolved.map(({ chart, reason }) => [chart, /values\.yaml/.test(reason)]),
+    [["web-1.0.0", true]],
+  );
+});
+
+test("a library chart has no images in process either, also when the rest of it is broken", async () => {
+  for (const values of ["a: 1", "[]"]) {
+    const path = await writeChart(
+      work,
+      { name: "shared", version: "1.0.0" },
+      {
+        "Chart.yaml": "apiVersion: v2\nname: shared\nversion: 1.0.0\ntype: library\n",
+        "values.yaml": values,
+        "templates/pod.yaml": podOf("web:1"),
+      },
+    );
+    const { findings } = await listChart(await chartOnDisk(path), [{}], { renderer: inProcess });
+    assert.deepEqual(findings, { images: [], unresolved: [] });
+  }
+});
+
+test("a large archive has the digest of its bytes, as a small one has", async () => {
+  for (const size of [1000, 5 * 1024 * 1024]) {
+    const bytes = Buffer.alloc(size, "content ");
+    const path = join(work, `${size}.tgz`);
+    await writeFile(path, bytes);
+    assert.equal(await (await chartOnDisk(path)).digest(), digestOf(bytes));
+  }
+  assert.equal(await (await chartOnDisk(directory)).digest(), undefined);
 });

@@ -1,7 +1,7 @@
 import { createReadStream, type Dirent, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { Readable } from "node:stream";
-import { gunzipBounded, pathProblem, readTar } from "../../archive/index.ts";
+import { gunzipAtOnce, gunzipBounded, pathProblem, readTar, readTarInMemory } from "../../archive/index.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
 import { Refusal, refusalOf, refusing } from "./refusal.ts";
 
@@ -20,6 +20,11 @@ export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 const MAX_CHART_BYTES = 100 * 1024 * 1024;
 const MAX_FILE_BYTES = 5 * 1024 * 1024;
 const MAX_FILES = 50_000;
+
+const tarLimits = { entries: MAX_FILES, bytes: MAX_CHART_BYTES };
+const inflateLimits = { bytes: 2 * MAX_CHART_BYTES };
+/** Bytes of an archive that is read at once: more than any real one has. */
+const MAX_AT_ONCE = 16 * 1024 * 1024;
 
 /** What one chart may hold, archives of subcharts included: an archive in an archive cannot multiply it. */
 export class ChartAllowance {
@@ -49,8 +54,11 @@ export async function readChartFiles(
   signal?: AbortSignal,
 ): Promise<readonly ChartFile[]> {
   try {
-    if (statSync(path).isDirectory()) return readDirectory(path, allowance, signal);
-    return await readArchive(createReadStream(path, { signal }), allowance);
+    signal?.throwIfAborted();
+    const status = statSync(path);
+    if (status.isDirectory()) return readDirectory(path, allowance, signal);
+    if (status.isFile() && status.size <= MAX_AT_ONCE) return await unpackChart(readFileSync(path), allowance);
+    return await readStream(createReadStream(path, { signal }), allowance);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof Error && "syscall" in error) throw new Refusal(error.message, { cause: error });
@@ -58,33 +66,44 @@ export async function readChartFiles(
   }
 }
 
-/** The files of a packed chart, without the folder they all lie in. @throws Refusal, RejectedError ARCHIVE_INVALID */
-export async function unpackChart(bytes: Uint8Array, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
-  return readArchive(Readable.from([bytes]), allowance);
+/**
+ * The files of a packed chart, without the folder they all lie in. They are views of one piece of memory; an archive that
+ * cannot be inflated at once flows, and is refused for the first thing that is wrong with it.
+ *
+ * @throws Refusal, RejectedError ARCHIVE_INVALID
+ */
+export async function unpackChart(archive: Uint8Array, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
+  const tar = gunzipAtOnce(archive, inflateLimits);
+  if (tar === undefined) return readStream(Readable.from([archive]), allowance);
+  const files: ChartFile[] = [];
+  for (const entry of readTarInMemory(tar, tarLimits)) {
+    if (entry.type !== "file") continue;
+    allowance.take(entry.path, entry.size);
+    files.push({ path: belowFolder(entry.path), bytes: withoutMark(entry.content) });
+  }
+  return some(files);
 }
 
-async function readArchive(source: AsyncIterable<Uint8Array>, allowance: ChartAllowance): Promise<ChartFile[]> {
-  const limits = { entries: MAX_FILES, bytes: MAX_CHART_BYTES };
+async function readStream(source: AsyncIterable<Uint8Array>, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
   const files: ChartFile[] = [];
-  for await (const { type, path, size, body } of readTar(gunzipBounded(source, { bytes: 2 * limits.bytes }), limits)) {
+  for await (const { type, path, size, body } of readTar(gunzipBounded(source, inflateLimits), tarLimits)) {
     if (type !== "file") continue;
     allowance.take(path, size);
-    files.push({ path: belowFolder(path), bytes: withoutMark(await wholeOf(body)) });
+    files.push({ path: belowFolder(path), bytes: withoutMark(Buffer.concat(await Array.fromAsync(body))) });
   }
+  return some(files);
+}
+
+function some(files: readonly ChartFile[]): readonly ChartFile[] {
   if (files.length === 0) throw new Refusal("its archive holds no files");
   return files;
 }
 
-/** Most files lie within one chunk, and are not copied then. Node's `buffer` takes more time than inflating the chart does. */
-async function wholeOf(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks = await Array.fromAsync(body);
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
-
 /** Archives made on Windows may separate by `\`. */
 function belowFolder(path: string): string {
-  const [, ...rest] = path.split(path.includes("\\") ? "\\" : "/");
-  const below = rest.join("/");
+  const separator = path.includes("\\") ? "\\" : "/";
+  const folderEnd = path.indexOf(separator);
+  const below = folderEnd === -1 ? "" : path.slice(folderEnd + 1).replaceAll(separator, "/");
   const problem = /^[a-zA-Z]:\//.test(below) ? "it names a drive" : pathProblem(below);
   if (problem !== undefined) throw new Refusal(`entry ${JSON.stringify(path)}: below its first folder, ${problem}`);
   return below;

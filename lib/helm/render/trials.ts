@@ -81,6 +81,12 @@ export class ChartTrials {
     return new ChartTrials(path, await readChart(path, options.signal), options, valuesOf(options));
   }
 
+  /** What its Chart.yaml calls it. */
+  get head(): { readonly name: string; readonly version: string } {
+    const { name, version } = this.#chart.metadata;
+    return { name, version };
+  }
+
   get isLibrary(): boolean {
     return this.#chart.metadata.type === "library";
   }

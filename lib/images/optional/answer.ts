@@ -1,10 +1,10 @@
-import type { ChartOnDisk } from "../../helm/index.ts";
+import type { ChartPlace } from "../../helm/index.ts";
 import { type ChartFailure, chartFailure } from "../../helm/render/index.ts";
 import type { Findings } from "../finding.ts";
 import { type ExploreOptions, exploreChart } from "./explore.ts";
 
 export interface Question {
-  readonly chart: ChartOnDisk;
+  readonly chart: ChartPlace;
   readonly options: Omit<ExploreOptions, "signal">;
 }
 

@@ -1,5 +1,5 @@
 import { StowageError } from "../../errors.ts";
-import type { ChartOnDisk, RenderOptions } from "../../helm/index.ts";
+import type { ChartOnDisk, ChartPlace, RenderOptions } from "../../helm/index.ts";
 import { ChartTrials, type Trial } from "../../helm/render/index.ts";
 import { type DeclaredChart, findDeclared } from "../declared.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
@@ -26,11 +26,11 @@ export interface ExploreOptions extends RenderOptions {
  *
  * @throws Refusal where the chart cannot be read
  */
-export async function exploreChart(chart: ChartOnDisk, options: ExploreOptions): Promise<Findings> {
+export async function exploreChart(chart: ChartPlace, options: ExploreOptions): Promise<Findings> {
   const { optional = false, ...rest } = options;
   const trials = await ChartTrials.open(chart.path, rest);
   if (trials.isLibrary) return { images: [], unresolved: [] };
-  const exploring = new Exploring(chart, trials, rest.tests ?? false);
+  const exploring = new Exploring({ ...trials.head, ...chart }, trials, rest.tests ?? false);
   return optional ? exploring.everything() : exploring.required();
 }
 

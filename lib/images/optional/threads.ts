@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ChartOnDisk, InProcess, WorkerPool } from "../../helm/index.ts";
+import type { ChartPlace, InProcess, WorkerPool } from "../../helm/index.ts";
 import type { Answer, Question } from "./answer.ts";
 import type { ExploreOptions } from "./explore.ts";
 
@@ -11,11 +11,11 @@ import type { ExploreOptions } from "./explore.ts";
  * @throws RejectedError CHART_UNRENDERABLE when it takes too long, or too much memory; the reason of an abort
  */
 export async function findOnThread(
-  chart: ChartOnDisk,
+  chart: ChartPlace,
   { signal, ...options }: ExploreOptions,
   settings: InProcess,
 ): Promise<Answer> {
-  const question: Question = { chart: { path: chart.path, name: chart.name, version: chart.version }, options };
+  const question: Question = { chart, options };
   const pool = await poolOf(settings);
   if (pool !== undefined) return (await pool.run(question, signal)) as Answer;
   const { answer } = await import("./answer.ts");

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { after, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gzipSync, type ZlibOptions } from "node:zlib";
 import { bytesSegment, type TarEntry, tar } from "../../../lib/archive/index.ts";
 import { type Chart, readChart } from "../../../lib/helm/render/chart.ts";
 import { writeChart } from "../../fixtures/chart-directory.ts";
@@ -17,12 +18,12 @@ const chartYaml = (name: string, more = ""): string => `apiVersion: v2\nname: ${
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** A chart archive with these files, each by its full path, and with more entries behind them. */
-async function packed(files: Files, more: readonly TarEntry[] = []): Promise<Buffer> {
+async function packed(files: Files, more: readonly TarEntry[] = [], gzip: ZlibOptions = {}): Promise<Buffer> {
   const entries = Object.entries(files).map(
     ([path, content]): TarEntry => ({ type: "file", path, content: bytesSegment(Buffer.from(content)) }),
   );
   const segment = tar([...entries, ...more]);
-  return gzipSync(await buffer(segment.read(0, segment.size)));
+  return gzipSync(await buffer(segment.read(0, segment.size)), gzip);
 }
 
 let count = 0;
@@ -186,6 +187,36 @@ test("a gzip bomb is refused before it is inflated, also as a subchart", async (
   await assert.rejects(readPacked({ "web/Chart.yaml": chartYaml("web"), "web/charts/a.tgz": bomb }), /subchart a\.tgz/);
 });
 
+test("an archive that is too large to be read at once is read as it flows, to the same files", async () => {
+  const content = randomBytes(4 * 1024 * 1024);
+  const names = ["a", "b", "c", "d", "e"];
+  const files = Object.fromEntries(names.map((name) => [`web/${name}`, content]));
+  const path = join(work, "large.tgz");
+  await writeFile(path, await packed({ "web/Chart.yaml": chartYaml("web"), ...files }, [], { level: 0 }));
+  const chart = await readChart(path);
+  assert.deepEqual(paths(chart.files), names);
+  for (const { bytes } of chart.files) assert.ok(content.equals(bytes));
+});
+
+test("a file larger than any chart is refused by its beginning", async () => {
+  const path = join(work, "endless.tgz");
+  await writeFile(path, "");
+  // sparse: it takes no room, and could not be held in memory
+  await truncate(path, 2 ** 33);
+  await assert.rejects(readChart(path), { name: "Refusal", message: /incorrect header check/ });
+});
+
+test("an archive is refused for what comes first, as it flows: a file that is too large before what inflates too much", async () => {
+  const large = Buffer.alloc(6 * 1024 * 1024);
+  const files = { "web/Chart.yaml": chartYaml("web"), "web/large": large };
+  await assert.rejects(readPacked(files), /"web\/large" has more than 5242880 bytes/);
+  const umbrella = { "web/Chart.yaml": chartYaml("web"), "web/charts/a.tgz": await packed(files) };
+  await assert.rejects(
+    readPacked(umbrella),
+    /subchart a\.tgz in web: its file "web\/large" has more than 5242880 bytes/,
+  );
+});
+
 test("a file larger than helm takes is refused", async () => {
   const large = Buffer.alloc(5 * 1024 * 1024 + 1, "random-ish \n");
   await assert.rejects(readPacked({ "web/Chart.yaml": chartYaml("web"), "web/large": large }), /"web\/large" has more/);
@@ -222,7 +253,11 @@ test("a link that leads out of a directory, or in a circle, is refused unless it
   await assert.rejects(readChart(directory), /circle/);
 });
 
-test("reading a directory ends with the reason of an abort", async () => {
+test("reading a directory or archive ends with the reason of an abort", async () => {
   const directory = await writeChart(work, { name: "aborted", version: "1.0.0" }, {});
-  await assert.rejects(readChart(directory, AbortSignal.abort(new Error("enough"))), /enough/);
+  const archive = join(work, "aborted.tgz");
+  await writeFile(archive, await packed({ "web/Chart.yaml": chartYaml("web") }));
+  for (const path of [directory, archive]) {
+    await assert.rejects(readChart(path, AbortSignal.abort(new Error("enough"))), /enough/);
+  }
 });
