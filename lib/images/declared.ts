@@ -1,7 +1,7 @@
 import { parseDocument } from "yaml";
 import { StowageError } from "../errors.ts";
 import { type Finding, type Findings, type Reason, reasonOutside, type Unresolved, uniteFindings } from "./finding.ts";
-import { parseDocuments } from "./manifest-objects.ts";
+import { fieldsOf, parseDocuments } from "./manifest-objects.ts";
 import type { Mention } from "./mention.ts";
 import { mentionsInValues } from "./mentions.ts";
 import { type Fields, isFields, nameAt, type Place, pathOf } from "./place.ts";
@@ -74,7 +74,7 @@ function findInChart(chart: DeclaredChart, shown: Shown): readonly Findings[] {
   const metadata = read("Chart.yaml", chart.chartYaml);
   const values = chart.valuesYaml === undefined ? undefined : read("values.yaml", chart.valuesYaml);
   const lock = chart.imagesLock === undefined ? undefined : read("Images.lock", chart.imagesLock);
-  const fields = isFields(metadata) ? metadata : {};
+  const fields: Fields = isFields(metadata) ? metadata : new Map();
   const listed = [...annotatedImages(fields, read), ...lockedImages(lock)];
   const images: Finding[] = [];
   for (const { template, path, rule, raw, condition } of listed) {
@@ -112,15 +112,17 @@ const ANNOTATIONS = ["artifacthub.io/images", "images", "helm.sh/images"] as con
 
 /** Each annotation is a list in YAML: texts, or maps with `image` (https://artifacthub.io/docs/topics/annotations/helm/). */
 function* annotatedImages(chartYaml: Fields, read: (file: string, text: string) => unknown): Generator<Where> {
-  const annotations = isFields(chartYaml["annotations"]) ? chartYaml["annotations"] : {};
+  const annotations = chartYaml.get("annotations");
   for (const key of ANNOTATIONS) {
-    const text = annotations[key];
+    const text = isFields(annotations) ? annotations.get(key) : undefined;
     const list = typeof text === "string" ? read("Chart.yaml", text) : undefined;
     if (!Array.isArray(list)) continue;
     for (const [i, item] of list.entries()) {
       const at = `annotations["${key}"][${i}]`;
-      const condition = isFields(item) && typeof item["condition"] === "string" ? item["condition"] : null;
-      const [path, raw] = isFields(item) ? [`${at}.image`, item["image"]] : [at, item];
+      const [path, raw, said] = isFields(item)
+        ? [`${at}.image`, item.get("image"), item.get("condition")]
+        : [at, item, null];
+      const condition = typeof said === "string" ? said : null;
       yield { template: "Chart.yaml", path, rule: "chart-annotation", raw, condition };
     }
   }
@@ -128,15 +130,16 @@ function* annotatedImages(chartYaml: Fields, read: (file: string, text: string) 
 
 /** https://github.com/vmware-labs/distribution-tooling-for-helm: `images: [{name, image, chart, digests}]` */
 function* lockedImages(lock: unknown): Generator<Where> {
-  const images = isFields(lock) ? lock["images"] : undefined;
+  const images = isFields(lock) ? lock.get("images") : undefined;
   if (!Array.isArray(images)) return;
   for (const [i, item] of images.entries()) {
-    const raw = isFields(item) ? item["image"] : item;
+    const raw = isFields(item) ? item.get("image") : item;
     yield { template: "Images.lock", path: `images[${i}].image`, rule: "images-lock", raw, condition: null };
   }
 }
 
-function appVersionOf({ appVersion }: Fields): string | undefined {
+function appVersionOf(chartYaml: Fields): string | undefined {
+  const appVersion = chartYaml.get("appVersion");
   if (typeof appVersion === "number") return printNumber(appVersion);
   return typeof appVersion === "string" && appVersion !== "" ? appVersion : undefined;
 }
@@ -149,10 +152,13 @@ function appVersionOf({ appVersion }: Fields): string | undefined {
 function inSource({ place, rule }: Mention, text: string, appVersion: string | undefined): string | undefined {
   const fields = place.parent?.value;
   if (rule !== "split-reference" || !isFields(fields)) return undefined;
-  if (!Object.values(fields).some((value) => typeof value === "number")) return undefined;
-  let source: unknown = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" }).toJS();
-  for (const key of keysOf(place.parent))
-    source = isFields(source) || Array.isArray(source) ? source[key as never] : undefined;
+  if (!fields.values().some((value) => typeof value === "number")) return undefined;
+  const document = parseDocument(text, { schema: "failsafe", uniqueKeys: false, logLevel: "silent" });
+  let source: unknown = fieldsOf(document.toJS());
+  for (const key of keysOf(place.parent)) {
+    if (isFields(source)) source = source.get(String(key));
+    else source = Array.isArray(source) ? source[key as number] : undefined;
+  }
   return isFields(source) ? splitReference(source, nameAt(place.parent), appVersion)?.text : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { StowageError } from "../errors.ts";
+import type { YamlValue } from "../yaml/index.ts";
 import { type Finding, type Findings, MAX_REASONS, type Reason, type Unresolved, uniteFindings } from "./finding.ts";
 import { isTestHook, nameOfObject, namespaceOf, objectsOf, parseDocuments, parseUnfilled } from "./manifest-objects.ts";
 import type { Mention } from "./mention.ts";
@@ -25,8 +26,8 @@ export interface ManifestText extends ManifestSource {
 
 /** The same, parsed. */
 export interface ManifestObjects extends ManifestSource {
-  /** JSON values: one a document. */
-  readonly documents: readonly unknown[];
+  /** As lib/yaml reads them: maps are `Map`s. */
+  readonly documents: readonly YamlValue[];
 }
 
 export interface FindOptions {
@@ -60,7 +61,7 @@ function findIn(manifest: ManifestText | ManifestObjects, { tests = false }: Fin
 }
 
 interface ReadManifest {
-  readonly documents: readonly unknown[];
+  readonly documents: readonly YamlValue[];
   /** Give a text of the documents its template actions back. */
   restore(text: string): string;
 }
@@ -80,6 +81,7 @@ function read({ text, unfilled = false }: ManifestText): ReadManifest {
 
 function findInObject(object: Fields, manifest: ManifestSource, restore: (text: string) => string): Findings {
   const { mentions, problems } = mentionsIn(object);
+  if (mentions.length === 0 && problems.size === 0) return nothing;
   const name = restore(nameOfObject(object));
   const namespace = namespaceOf(object);
   const { chart, version, subchart, template } = manifest;
@@ -100,6 +102,8 @@ function findInObject(object: Fields, manifest: ManifestSource, restore: (text: 
   return uniteFindings([{ images, unresolved }]);
 }
 
+const nothing: Findings = { images: [], unresolved: [] };
+
 /** Of each image, and of what is unreadable, as many as a finding keeps. */
 function withoutCrowds(mentions: readonly Mention[]): readonly Mention[] {
   const counts = new Map<string | undefined, number>();
@@ -117,7 +121,7 @@ const whyNoImage = (text: string): string =>
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return "a list";
-  return isFields(value) ? `a map of ${Object.keys(value).slice(0, 5).join(", ").slice(0, 100)}` : String(value);
+  return isFields(value) ? `a map of ${[...value.keys().take(5)].join(", ").slice(0, 100)}` : String(value);
 }
 
 /** Enough to recognise a text by. */

@@ -23,7 +23,7 @@ export const imageVolume: Look = (place) => {
 export const packageOfCrossplane: Look = (place) => {
   const object = place.parent?.parent;
   if (place.key !== "package" || place.parent?.key !== "spec" || !isFields(object?.value)) return undefined;
-  const group = String(object.value["apiVersion"]).split("/", 1)[0];
+  const group = String(object.value.get("apiVersion")).split("/", 1)[0];
   return group === "pkg.crossplane.io" && place.value !== "" ? [provenAt(place, "package")] : undefined;
 };
 
@@ -81,7 +81,7 @@ const isNamedImage = (place: Place): boolean =>
 
 /** A map with `image` and other fields that only containers have: Argo's `container` and `script`, operators' sidecars. */
 const isContainer = (fields: Fields): boolean =>
-  [fields["command"], fields["args"], fields["volumeMounts"], fields["env"]].some(Array.isArray);
+  ["command", "args", "volumeMounts", "env"].some((key) => Array.isArray(fields.get(key)));
 
 export const reference: Look = (place) => {
   // most texts of an object are single words

@@ -1,8 +1,7 @@
-/** A JSON object whose fields nobody has checked yet. */
-export type Fields = Readonly<Record<string, unknown>>;
+/** A map, as lib/yaml reads it, whose fields nobody has checked yet. */
+export type Fields = ReadonlyMap<string, unknown>;
 
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+export const isFields = (value: unknown): value is Fields => value instanceof Map;
 
 /** One value inside an object, with the way to it. */
 export interface Place {
@@ -12,18 +11,13 @@ export interface Place {
   readonly parent: Place | undefined;
 }
 
-export const rootPlace = (value: unknown): Place => ({ value, key: "", parent: undefined });
-
 /** Ends the name of a field that its map has once more: where every branch of a template stays, so does each of its fields. */
 export const REPEATED = "\ue002";
 
-/** The values directly in a map or list. */
-export function* placesIn(parent: Place): Generator<Place> {
-  const { value } = parent;
-  if (Array.isArray(value)) for (const [key, item] of value.entries()) yield { value: item, key, parent };
-  else if (isFields(value)) {
-    for (const key of Object.keys(value)) yield { value: value[key], key: key.split(REPEATED, 1)[0]!, parent };
-  }
+/** The name of a field without what makes it another one than that of the same name before it. */
+export function fieldName(key: string): string {
+  const end = key.indexOf(REPEATED);
+  return end < 0 ? key : key.slice(0, end);
 }
 
 /** `spec.containers[0].image`, `data["app.yaml"].image` */
@@ -43,7 +37,9 @@ function stepOf(key: string | number): string {
 }
 
 /** The map that holds the place. */
-export const siblingsOf = ({ parent }: Place): Fields => (isFields(parent?.value) ? parent.value : {});
+export const siblingsOf = ({ parent }: Place): Fields => (isFields(parent?.value) ? parent.value : noFields);
+
+const noFields: Fields = new Map();
 
 /** The nearest name at or above a place: `images` for `images[0]`. */
 export function nameAt(place: Place | undefined): string {

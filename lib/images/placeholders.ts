@@ -65,8 +65,8 @@ function* placeholdersIn(text: string): Generator<{ image: string; raw: string; 
 /** Images that a file names in full. A file that is no YAML names none. */
 function withoutPlaceholder(text: string): readonly { raw: string; path: string; name: string }[] {
   try {
-    const documents = parseDocuments(text.replaceAll(OTHER, "\ue000")).filter(isFields);
-    const mentions = documents.flatMap((document) => mentionsIn(document).mentions);
+    const documents = parseDocuments(text.replaceAll(OTHER, "\ue000"));
+    const mentions = documents.flatMap((document) => (isFields(document) ? mentionsIn(document).mentions : []));
     return mentions.flatMap(({ spelling, raw, place }) =>
       spelling === undefined ? [] : [{ raw: String(raw), path: pathOf(place), name: nameOf(spelling.reference) }],
     );

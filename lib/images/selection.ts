@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { RejectedError, StowageError } from "../errors.ts";
 import { type Finding, type Findings, reasonOutside, type Unresolved, uniteFindings } from "./finding.ts";
-import { parseDocuments } from "./manifest-objects.ts";
+import { parseDocuments, plainOf } from "./manifest-objects.ts";
 import { readSpelling } from "./spelling.ts";
 
 const reason = z
@@ -75,7 +75,7 @@ export function checkSelection(given: unknown): Selection {
 export function readSelection(text: string): Selection {
   let documents: readonly unknown[];
   try {
-    documents = parseDocuments(text);
+    documents = parseDocuments(text).map(plainOf);
   } catch (error) {
     if (!(error instanceof StowageError)) throw error;
     throw new RejectedError("RELEASE_INVALID", `Cannot use image rules: ${error.message}`, { cause: error });

@@ -1,5 +1,5 @@
 import { RejectedError } from "../errors.ts";
-import { formatReference, parseReference, type Reference } from "../oci/index.ts";
+import { formatReference, parseReference, type Reference, readReference } from "../oci/index.ts";
 
 /** A text that is an image reference, and how sure the text alone makes it. */
 export interface Spelling {
@@ -28,13 +28,8 @@ const TAINT_EFFECTS = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 /** @returns undefined when the text is no image reference */
 export function readSpelling(text: string): Spelling | undefined {
   if (text.length > MAX_LENGTH || !MAYBE.test(text)) return undefined;
-  let reference: Reference;
-  try {
-    reference = parseReference(text);
-  } catch (error) {
-    if (error instanceof RejectedError) return undefined;
-    throw error;
-  }
+  const reference = readReference(text);
+  if (typeof reference === "string") return undefined;
   const { registry, tag, digest } = reference;
   if (tag !== undefined && TAINT_EFFECTS.includes(tag)) return undefined;
   const host = text.slice(0, text.indexOf("/"));

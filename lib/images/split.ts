@@ -43,7 +43,7 @@ export function splitReference(fields: Fields, name: string, defaultTag?: string
   const digestKey = DIGESTS.find((key) => textOf(fields, key) !== undefined);
   const tagKey =
     TAGS.find((key) => textOf(fields, key) !== undefined) ??
-    TAGS.find((key) => Object.hasOwn(fields, key)) ??
+    TAGS.find((key) => fields.has(key)) ??
     (hasVersion(fields, nameKey, image || registryKey !== undefined) ? "version" : undefined);
   const subKey = nameKey === "repository" && /^[\w.-]+$/.test(textOf(fields, "image") ?? "") ? "image" : undefined;
   const defaultable = defaultTag !== undefined && image && nameKey === "repository";
@@ -71,7 +71,7 @@ const MAX_PART = 300;
 
 /** `version` is a tag beside what is surely an image, and much else beside a name. */
 const hasVersion = (fields: Fields, nameKey: string, image: boolean): boolean =>
-  Object.hasOwn(fields, "version") && nameKey !== "name" && (image || nameKey === "baseImage");
+  fields.has("version") && nameKey !== "name" && (image || nameKey === "baseImage");
 
 /** A tag and digest under names that go with the name of a field: `fooImage` and `fooImageTag`. */
 export function withCompanions(
@@ -90,7 +90,7 @@ export function withCompanions(
 
 /** A text or number that is not empty, as templates print it. */
 export function textOf(fields: Fields, key: string): string | undefined {
-  const value = Object.hasOwn(fields, key) ? fields[key] : undefined;
+  const value = fields.get(key);
   if (typeof value === "number" || typeof value === "bigint") return printNumber(Number(value));
   return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }

@@ -1,6 +1,6 @@
 import { type Look, type Mention, mention, proven } from "./mention.ts";
 import { saysImage } from "./names.ts";
-import { isFields, type Place, placesIn } from "./place.ts";
+import { isFields, type Place } from "./place.ts";
 import type { RuleName } from "./rules.ts";
 import { isMisprint, readSpelling, speaksForItself } from "./spelling.ts";
 import { textOf, withCompanions } from "./split.ts";
@@ -20,7 +20,7 @@ export const argument: Look = (list) => {
   if (!Array.isArray(list.value) || typeof list.key !== "string" || !ARGUMENT_LISTS.test(list.key)) return undefined;
   if (!list.value.every((item) => typeof item === "string" || typeof item === "number")) return undefined;
   if (list.value.reduce<number>((sum, item) => sum + String(item).length, 0) > MAX_ARGUMENTS) return undefined;
-  const words = [...placesIn(list)].flatMap(wordsOf);
+  const words = list.value.flatMap((value, key) => wordsOf({ value, key, parent: list }));
   const flags = words.map((word, i) => readFlag(word, words[i - 1]));
   const values = new Map(flags.map(({ flag, value }) => [flag, value]));
   return flags.flatMap(({ flag, value, place }) =>
@@ -46,7 +46,7 @@ function readFlag({ text, place }: Word, before: Word | undefined): { flag: stri
 export const environment: Look = (place) => {
   const { value: variable, parent } = place;
   if (parent?.key !== "env" || !Array.isArray(parent.value) || !isFields(variable)) return undefined;
-  const [name, value] = [variable["name"], variable["value"]];
+  const [name, value] = [variable.get("name"), variable.get("value")];
   if (typeof name !== "string" || typeof value !== "string" || isStructured(value)) return undefined;
   const variables = valuesByName(parent.value);
   return valueMentions({ key: "value", value, parent: place }, "environment", name, value, (n) => variables.get(n));
@@ -58,7 +58,7 @@ const variablesOf = new WeakMap<readonly unknown[], ReadonlyMap<unknown, string 
 function valuesByName(env: readonly unknown[]): ReadonlyMap<unknown, string | undefined> {
   let variables = variablesOf.get(env);
   if (variables === undefined) {
-    variables = new Map(env.filter(isFields).map((each) => [each["name"], textOf(each, "value")]));
+    variables = new Map(env.filter(isFields).map((each) => [each.get("name"), textOf(each, "value")]));
     variablesOf.set(env, variables);
   }
   return variables;
@@ -71,8 +71,11 @@ function valuesByName(env: readonly unknown[]): ReadonlyMap<unknown, string | un
 export const textLine: Look = (place) => {
   if (typeof place.value !== "string" || !place.value.includes("\n")) return undefined;
   const lines = place.value.slice(0, MAX_TEXT).split("\n");
-  return lines.flatMap((line) => (line === "" ? [] : lineMentions(place, line.slice(0, MAX_LINE).trim())));
+  return lines.flatMap((line) => (HAS_SIGN.test(line) ? lineMentions(place, line.slice(0, MAX_LINE).trim()) : []));
 };
+
+/** What every line has that names an image: the word, or what stands between the parts of a reference. */
+const HAS_SIGN = /[/@]|image/i;
 
 function lineMentions(place: Place, line: string): readonly Mention[] {
   const [, name, rest] = ASSIGNMENT.exec(line) ?? [];
@@ -124,6 +127,9 @@ export const isStructured = (text: string): boolean =>
   /^\s*[[{](?![[{]\s*[.$\w-])/.test(text) ||
   (text.includes("\n") && /^[ \t]*(?:- .|["']?[\w./-]+["']?:(?:\s|$))/m.test(text));
 
+/** What stands between the parts of a reference that nothing but itself says to be one. */
+const PARTS = /[/@]/;
+
 /** What a name is set to: one reference, several with commas or on lines, or `4.2.0=reference`. */
 function valueMentions(
   place: Place,
@@ -136,10 +142,11 @@ function valueMentions(
   if (hinted && isMisprint(value)) return [proven(place, rule, value, undefined)];
   const joined = withCompanions(value, name, besides);
   if (joined !== undefined) return [mention(place, rule, joined.text, joined.spelling)];
+  if (!hinted && !PARTS.test(value)) return [];
   return value.split(/[\s,]+/).flatMap((piece) => {
     const raw = piece.replace(/^[\w.-]+=/, "");
     // most words are not worth the attempt
-    if (!hinted && !/[/@]/.test(raw)) return [];
+    if (!hinted && !PARTS.test(raw)) return [];
     const spelling = readSpelling(raw);
     if (spelling === undefined) return [];
     const enough = speaksForItself(spelling) || (hinted && (spelling.exact || spelling.hosted));

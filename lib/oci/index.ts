@@ -44,6 +44,7 @@ export {
   isTag,
   parseReference,
   type Reference,
+  readReference,
   tagOrDigest,
 } from "./reference.ts";
 export type { Registries } from "./registries.ts";

@@ -30,25 +30,29 @@ export const isHost = (text: string): boolean => HOST.test(text);
  * @throws RejectedError REFERENCE_INVALID
  */
 export function parseReference(text: string): Reference {
-  const refuse = (why: string): never => {
-    throw new RejectedError("REFERENCE_INVALID", `Cannot read reference "${text.slice(0, 300)}": ${why}`);
-  };
+  const reference = readReference(text);
+  if (typeof reference !== "string") return reference;
+  throw new RejectedError("REFERENCE_INVALID", `Cannot read reference "${text.slice(0, 300)}": ${reference}`);
+}
+
+/** The same of a text that need not be one, and mostly is none. @returns why it is none, where it is none */
+export function readReference(text: string): Reference | string {
   const at = text.indexOf("@");
   const digest = at < 0 ? undefined : text.slice(at + 1);
-  if (digest !== undefined && !isDigest(digest)) return refuse("what follows @ is not a sha256 digest");
+  if (digest !== undefined && !isDigest(digest)) return "what follows @ is not a sha256 digest";
 
   const named = at < 0 ? text : text.slice(0, at);
   const colon = named.lastIndexOf(":");
   const hasTag = colon > named.lastIndexOf("/");
   const tag = hasTag ? named.slice(colon + 1) : undefined;
-  if (tag !== undefined && !isTag(tag)) return refuse(`"${tag}" is not a tag`);
+  if (tag !== undefined && !isTag(tag)) return `"${tag}" is not a tag`;
 
   const { registry, path } = splitHost(hasTag ? named.slice(0, colon) : named);
-  if (!isHost(registry)) return refuse(`"${registry}" is not a host`);
+  if (!isHost(registry)) return `"${registry}" is not a host`;
   const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;
-  if (path === "") return refuse("it names no repository");
-  if (/[A-Z]/.test(path)) return refuse("a repository is lower case");
-  if (!isRepository(repository)) return refuse(`"${path}" is not a repository`);
+  if (path === "") return "it names no repository";
+  if (/[A-Z]/.test(path)) return "a repository is lower case";
+  if (!isRepository(repository)) return `"${path}" is not a repository`;
   return { registry, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }
 

@@ -8,17 +8,23 @@ import { defaultLimits, YamlError, type YamlLimits, type YamlValue } from "./val
  * Reads the first document of a YAML text as Helm does: sigs.k8s.io/yaml over go-yaml v2. That is YAML 1.1 (`yes` is
  * true, `010` is 8), merge keys, of keys given twice the last; keys that are numbers or booleans become strings.
  *
+ * @param rename gives a key that its map already has, with so many others, a name of its own: then the last one does not
+ *   replace the others
  * @returns null for a text without content
  * @throws YamlError when it is not YAML, holds what JSON cannot, or is beyond the limits
  */
-export function readYaml(text: string, limits: YamlLimits = defaultLimits): YamlValue {
+export function readYaml(
+  text: string,
+  limits: YamlLimits = defaultLimits,
+  rename?: (key: string, size: number) => string,
+): YamlValue {
   if (text.length > limits.length) throw refused(`it is longer than ${limits.length} characters`);
   const document = firstDocument(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
   if (control.test(document)) throw refused("control characters are not allowed");
   try {
     const { source, events } = parseLenient(document, limits.depth + scalarLevels);
     // the first event opens the document, the second is its content
-    return events.length < 2 ? null : new Composer(source, events, limits).compose(1);
+    return events.length < 2 ? null : new Composer(source, events, limits, rename).compose(1);
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { mark, reason } = error;
@@ -67,14 +73,21 @@ class Composer {
   readonly #expanding = new Set<number>();
   readonly #hasUnicodeBreaks: boolean;
   #next = 0;
+  readonly #rename: ((key: string, size: number) => string) | undefined;
   #nodes = 0;
   #aliased = 0;
   #depth = 0;
 
-  constructor(source: string, events: readonly Event[], limits: YamlLimits) {
+  constructor(
+    source: string,
+    events: readonly Event[],
+    limits: YamlLimits,
+    rename?: (key: string, size: number) => string,
+  ) {
     this.#source = source;
     this.#events = events;
     this.#limits = limits;
+    this.#rename = rename;
     this.#targets = aliasTargets(source, events);
     this.#hasUnicodeBreaks = /[\u2028\u2029]/.test(source);
   }
@@ -90,7 +103,7 @@ class Composer {
     this.#count();
     switch (event.type) {
       case EVENT_ID.SCALAR:
-        return this.#wordOf(event) ?? this.#jsonOf(this.#scalar(event));
+        return this.#value(event);
       case EVENT_ID.ALIAS:
         return this.#expand(at, () => this.#node());
       case EVENT_ID.SEQUENCE: {
@@ -153,7 +166,8 @@ class Composer {
         this.#merge(map);
       } else {
         const key = this.#key();
-        map.set(key, this.#node());
+        const name = this.#rename !== undefined && map.has(key) ? this.#rename(key, map.size) : key;
+        map.set(name, this.#node());
       }
     }
     this.#depth--;
@@ -162,7 +176,11 @@ class Composer {
   #isMerge(): boolean {
     const event = this.#events[this.#next]!;
     if (event.type !== EVENT_ID.SCALAR) return false;
-    if (event.style === SCALAR_STYLE.PLAIN && !this.#source.startsWith("<<", event.valueStart)) return false;
+    // most keys are neither
+    if (
+      event.style !== SCALAR_STYLE.PLAIN ? event.tagStart < 0 : this.#source.charCodeAt(event.valueStart) !== lessThan
+    )
+      return false;
     if (this.#text(event) !== "<<") return false;
     const tag = this.#tag(event);
     return tag === "merge" || (tag === "" && event.style === SCALAR_STYLE.PLAIN);
@@ -209,8 +227,7 @@ class Composer {
     this.#count();
     if (event.type === EVENT_ID.ALIAS) return this.#expand(at, () => this.#key());
     if (event.type !== EVENT_ID.SCALAR) throw this.#refused("invalid map key: it is a map or a list");
-    const word = this.#wordOf(event);
-    if (word !== undefined) return word;
+    if (this.#isText(event)) return this.#text(event);
     const scalar = this.#scalar(event);
     if (scalar.kind === "null" || (scalar.kind === "int" && scalar.value > maxInt64)) {
       throw this.#refused(`unsupported map key ${scalar.value}`);
@@ -220,18 +237,21 @@ class Composer {
     return { "+Inf": ".inf", "-Inf": "-.inf", NaN: ".nan" }[text] ?? text;
   }
 
-  /** Most scalars: one line without quotes and tag that cannot be anything but a text. */
-  #wordOf({ fast, style, tagStart, valueStart, valueEnd }: ScalarEvent): string | undefined {
-    if (!fast || style !== SCALAR_STYLE.PLAIN || tagStart >= 0 || valueStart < 0) return undefined;
-    const code = this.#source.charCodeAt(valueStart) | 32;
-    if (code < 97 || code > 122 || valueEnd - valueStart <= longestWord || this.#hasUnicodeBreaks) return undefined;
-    return this.#source.slice(valueStart, valueEnd);
-  }
-
-  #jsonOf(scalar: Scalar): YamlValue {
+  #value(event: ScalarEvent): YamlValue {
+    if (this.#isText(event)) return this.#text(event);
+    const scalar = this.#scalar(event);
     if (scalar.kind === "int") return Number(scalar.value);
     if (scalar.kind === "float" && !Number.isFinite(scalar.value)) throw this.#refused("json: unsupported value");
     return scalar.value;
+  }
+
+  /** Most scalars: what cannot be anything but a text, since it has quotes or begins as no other value does. */
+  #isText({ style, tagStart, valueStart, valueEnd }: ScalarEvent): boolean {
+    if (tagStart >= 0) return false;
+    if (style !== SCALAR_STYLE.PLAIN) return true;
+    if (valueEnd - valueStart <= longestWord) return false;
+    const letter = this.#source.charCodeAt(valueStart) | 32;
+    return letter >= 97 && letter <= 122;
   }
 
   #scalar(event: ScalarEvent): Scalar {
@@ -251,10 +271,10 @@ class Composer {
   }
 
   #text(event: ScalarEvent): string {
-    if (event.valueStart < 0) return "";
     const text = getScalarValue(this.#source, event);
+    if (!this.#hasUnicodeBreaks) return text;
     const unescaped = event.style === SCALAR_STYLE.PLAIN || event.style === SCALAR_STYLE.SINGLE_QUOTED;
-    return unescaped && this.#hasUnicodeBreaks ? text.replace(unicodeBreaks, "$1") : text;
+    return unescaped ? text.replace(unicodeBreaks, "$1") : text;
   }
 
   /** The tag without its prefix for those of YAML itself, in full for others; empty for none, and for `!`. */
@@ -283,6 +303,7 @@ class Composer {
 /** Line breaks for YAML 1.1, but no longer for 1.2: the space around one is not content. */
 const unicodeBreaks = /(?<![ \t])[ \t]*([\u2028\u2029])[ \t]*/g;
 
+const lessThan = 0x3c;
 const maxInt64 = 2n ** 63n - 1n;
 const wantsMap = "map merge requires map or sequence of maps as the value";
 const resolvableTags: ReadonlySet<string> = new Set(["bool", "int", "float", "null", "timestamp"]);
@@ -298,7 +319,8 @@ function aliasTargets(source: string, events: readonly Event[]): ReadonlyMap<num
   const anchors = new Map<string, number>();
   const targets = new Map<number, number>();
   if (!source.includes("&") && !source.includes("*")) return targets;
-  for (const [at, event] of events.entries()) {
+  for (let at = 0; at < events.length; at++) {
+    const event = events[at]!;
     if (!("anchorStart" in event) || event.anchorStart < 0) continue;
     const name = source.slice(event.anchorStart, event.anchorEnd);
     if (event.type !== EVENT_ID.ALIAS) {

@@ -23,13 +23,14 @@ const indicator = /^(?:---|\.\.\.)|^[#,[\]{}&*!|>'"%@`]|^[?:-](?:[ \t]|$)|:(?:[ 
  */
 export function scalarStyle(value: string, isKey: boolean, tabsInBlocks: boolean): ScalarStyle {
   const unprintable = special.test(value);
-  const mixed = spaceBeforeBreak.test(value);
+  const broken = lineBreak.test(value);
+  const mixed = broken && spaceBeforeBreak.test(value);
   if (value.includes("\n")) {
     const inBlocks = tabsInBlocks ? !specialButTabs.test(value) : !unprintable;
     return inBlocks && !mixed && !value.endsWith(" ") && !isKey ? "literal" : "double";
   }
-  if (needsQuotes(value) || unprintable || mixed || spaceAfterBreak.test(value)) return "double";
-  const plain = !value.startsWith(" ") && !value.endsWith(" ") && !lineBreak.test(value) && !indicator.test(value);
+  if (needsQuotes(value) || unprintable || mixed || (broken && spaceAfterBreak.test(value))) return "double";
+  const plain = !value.startsWith(" ") && !value.endsWith(" ") && !broken && !indicator.test(value);
   return plain ? "plain" : "single";
 }
 

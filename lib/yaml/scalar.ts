@@ -3,7 +3,7 @@ export type Scalar =
   | { readonly kind: "string" | "timestamp"; readonly value: string }
   | { readonly kind: "null"; readonly value: null }
   | { readonly kind: "bool"; readonly value: boolean }
-  | { readonly kind: "int"; readonly value: bigint }
+  | { readonly kind: "int"; readonly value: number | bigint }
   | { readonly kind: "float"; readonly value: number };
 
 const words = new Map<string, Scalar>();
@@ -29,22 +29,29 @@ const longestNumber = 512;
 
 /** What a scalar without quotes and tag is. (resolve.go of go-yaml v2: YAML 1.1 without base 60) */
 export function resolvePlain(text: string): Scalar {
-  const first = text.charCodeAt(0);
-  const numeric = (first >= 48 && first <= 57) || first === 43 || first === 45;
-  if (numeric || first === 46)
-    return words.get(text) ?? resolveNumber(text, numeric) ?? { kind: "string", value: text };
+  if (beginsLikeNumber(text)) return words.get(text) ?? resolveNumber(text) ?? { kind: "string", value: text };
   return (text.length <= longestWord ? words.get(text) : undefined) ?? { kind: "string", value: text };
 }
 
-function resolveNumber(text: string, mayBeInteger: boolean): Scalar | undefined {
+/** Begins with a digit, a sign or a dot. */
+function beginsLikeNumber(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return (first >= 48 && first <= 57) || first === 43 || first === 45 || first === 46;
+}
+
+function resolveNumber(text: string): Scalar | undefined {
   if (text.length > longestNumber) return undefined;
-  if (!mayBeInteger) return fraction.test(text) ? resolveFloat(text.replaceAll("_", "")) : undefined;
+  if (text.startsWith(".")) return fraction.test(text) ? resolveFloat(text.replaceAll("_", "")) : undefined;
   if (isTimestamp(text)) return { kind: "timestamp", value: text };
   const plain = text.includes("_") ? text.replaceAll("_", "") : text;
   return resolveInteger(plain) ?? resolveFloat(plain);
 }
 
+/** The ports, counts and sizes that most numbers are. */
+const fewDigits = /^(?:0|[1-9][0-9]{0,14})$/;
+
 function resolveInteger(text: string): Scalar | undefined {
+  if (fewDigits.test(text)) return { kind: "int", value: Number(text) };
   const match = integer.exec(text);
   if (!match) return undefined;
   const [, sign = "", prefixed, octal, decimal = ""] = match;
@@ -87,5 +94,6 @@ const base60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
 
 /** Whether a text without quotes would be read as something other than a string: then it is written with them. */
 export function needsQuotes(text: string): boolean {
+  if (!beginsLikeNumber(text)) return text.length <= longestWord && words.has(text);
   return resolvePlain(text).kind !== "string" || (text.length <= longestNumber && base60.test(text));
 }

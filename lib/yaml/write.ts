@@ -46,6 +46,7 @@ function write(value: WritableValue, style: Style): string {
 function numberThroughJson(value: number): string {
   if (!Number.isFinite(value)) throw new YamlError("write YAML", "json: unsupported value");
   if (!Number.isInteger(value) || Math.abs(value) >= 1e21) return formatFloat(value);
+  if (Number.isSafeInteger(value)) return String(value);
   const integer = BigInt(String(value)); // of the shortest digits, which is not always the value itself
   return integer >= -(2n ** 63n) && integer < 2n ** 64n ? String(integer) : formatFloat(value);
 }
@@ -173,11 +174,11 @@ class Emitter {
   }
 
   #string(text: string, indent: number, place: Place): void {
-    const value = this.#style === v2 ? throughJson(text) : text;
-    if (simple.test(value) && this.#column + value.length <= this.#style.width) {
-      this.#word(needsQuotes(value) ? `"${value}"` : value);
+    if (simple.test(text) && this.#column + text.length <= this.#style.width) {
+      this.#word(needsQuotes(text) ? `"${text}"` : text);
       return;
     }
+    const value = this.#style === v2 ? throughJson(text) : text;
     const style = scalarStyle(value, place === "key", this.#style.tabsInBlocks);
     // lines that continue a scalar are indented by two, also at the root
     const inner = Math.max(indent, 0) + 2;

@@ -16,7 +16,7 @@ const rendered = (...images: readonly string[]) =>
       version: "1.2.3",
       subchart: "",
       template: "a",
-      documents: [{ kind: "Pod", spec: { containers: images.map((image) => ({ image })) } }],
+      text: JSON.stringify({ kind: "Pod", spec: { containers: images.map((image) => ({ image })) } }),
     },
   ]);
 

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { findImages, formatList, MAX_REASONS, type ManifestText } from "../../lib/images/index.ts";
+import { fieldsOf } from "../../lib/images/manifest-objects.ts";
+import type { YamlValue } from "../../lib/yaml/index.ts";
 
 const source = { chart: "web", version: "1", subchart: "", template: "t.yaml" };
-const findIn = (...documents: readonly unknown[]) => findImages([{ ...source, documents }]);
+const findIn = (...documents: readonly unknown[]) =>
+  findImages([{ ...source, documents: documents.map((document) => fieldsOf(document)) }]);
 const pod = (image: unknown) => ({ kind: "Pod", spec: { containers: [{ image }] } });
 
 test("text and parsed objects give the same findings", () => {
@@ -13,9 +16,9 @@ test("text and parsed objects give the same findings", () => {
 });
 
 test("an object nested too deeply is reported, and the others are read", () => {
-  let deep: unknown = "quay.io/a/b:1";
-  for (let i = 0; i < 10_000; i += 1) deep = { a: deep };
-  const { images, unresolved } = findIn({ kind: "X", deep }, pod("a:1"));
+  let deep: YamlValue = "quay.io/a/b:1";
+  for (let i = 0; i < 10_000; i += 1) deep = new Map([["a", deep]]);
+  const { images, unresolved } = findImages([{ ...source, documents: [deep, fieldsOf(pod("a:1"))] }]);
   assert.deepEqual(
     images.map(({ image }) => image),
     ["docker.io/library/a:1"],

@@ -366,6 +366,32 @@ data:
   assert.match(unresolved[0]!.reason, /data\.x: .*a template is left/);
 });
 
+const inDashboard = (json: string): string => `{ kind: ConfigMap, data: { x: ${JSON.stringify(json)} } }`;
+
+test("every branch of a dashboard in JSON is looked at, with its actions", () => {
+  const { images, unresolved } = find(
+    inDashboard('{"legend": "{{ pod }}", {{ if .A }}"image": "acme/a:1"{{ else }},"image": "acme/b:1"{{ end }}}'),
+  );
+  assert.deepEqual(
+    images.map(({ image, reasons }) => `${image} ${reasons[0]?.path}`),
+    ["docker.io/acme/a:1 data.x.image", "docker.io/acme/b:1 data.x.image"],
+  );
+  assert.deepEqual(unresolved, []);
+  assert.deepEqual(shown(inDashboard('{"legend": "{{ pod }}", "image": "quay.io/acme/c:{{ .Tag }}"}')), []);
+});
+
+test("names that objects have in JavaScript are names like others", () => {
+  assert.deepEqual(shown("{ kind: X, __proto__: { constructor: { image: 'acme/a:1' } }, '1': 'quay.io/acme/b:1' }"), [
+    "docker.io/acme/a:1 image-field __proto__.constructor.image",
+    "quay.io/acme/b:1 reference 1",
+  ]);
+});
+
+test("an object whose kind or name is no word is called by a question mark", () => {
+  const { images } = find("{ kind: List, items: [{ kind: { a: b }, metadata: { name: [x] }, image: 'acme/a:1' }] }");
+  assert.equal(images[0]?.reasons[0]?.object, "?/?");
+});
+
 test("every rule that looks at objects has a shape here", () => {
   const seen = new Set(found.flatMap(([, , expected]) => expected.map((line) => line.split(" ")[1])));
   const others = ["image-volume", "chart-annotation", "images-lock", "values", "placeholder", "listed"];

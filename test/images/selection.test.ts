@@ -8,14 +8,12 @@ const found = findImages([
     version: "1.2.3",
     subchart: "",
     template: "a.yaml",
-    documents: [
-      {
-        kind: "Pod",
-        spec: {
-          containers: ["nginx:1", "nginx:2", "quay.io/a/b:1", "quay.io/a/bc:1", ":latest"].map((image) => ({ image })),
-        },
+    text: JSON.stringify({
+      kind: "Pod",
+      spec: {
+        containers: ["nginx:1", "nginx:2", "quay.io/a/b:1", "quay.io/a/bc:1", ":latest"].map((image) => ({ image })),
       },
-    ],
+    }),
   },
 ]);
 const because = { reason: "because" };

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { RejectedError } from "../../lib/errors.ts";
-import { formatReference, isRepository, isTag, parseReference, tagOrDigest } from "../../lib/oci/reference.ts";
+import {
+  formatReference,
+  isRepository,
+  isTag,
+  parseReference,
+  readReference,
+  tagOrDigest,
+} from "../../lib/oci/reference.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -79,6 +86,16 @@ const reference = fc.record(
 
 test("parseReference() reads back whatever formatReference() writes", () => {
   fc.assert(fc.property(reference, (each) => assert.deepEqual(parseReference(formatReference(each)), each)));
+});
+
+test("readReference() gives the reason with which parseReference() refuses a text", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 80, unit: fc.constantFrom(..."aB1._-/:@[]% \n") }), (text) => {
+      const read = readReference(text);
+      if (typeof read !== "string") assert.deepEqual(parseReference(text), read);
+      else assert.throws(() => parseReference(text), { message: `Cannot read reference "${text}": ${read}` });
+    }),
+  );
 });
 
 test("parseReference() either refuses a text or returns a reference whose parts are valid", () => {

@@ -95,6 +95,13 @@ test("a text without content is null", () => {
   for (const text of ["", "  \n", "# only a comment\n", "---\n", "--- \n...\n"]) assert.equal(readYaml(text), null);
 });
 
+test("of keys given twice the last one counts, unless they get names of their own", () => {
+  const text = "{a: 1, b: {a: 2, a: 3}, a: 4, 'a': 5}";
+  assert.equal(read(text), '{"a":5,"b":{"a":3}}');
+  const named = readYaml(text, defaultLimits, (key, size) => `${key}#${size}`);
+  assert.equal(writeJson(named), '{"a":1,"a#2":4,"a#3":5,"b":{"a":2,"a#1":3}}');
+});
+
 test("aliases are copies: changing one leaves the others", () => {
   const value = readYaml("a: &a {list: [1]}\nb: *a") as Map<string, Map<string, YamlValue>>;
   value.get("b")?.set("list", "changed");

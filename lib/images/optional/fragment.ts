@@ -1,4 +1,5 @@
 import { StowageError } from "../../errors.ts";
+import type { YamlValue } from "../../yaml/index.ts";
 import { findImages, type ManifestSource } from "../find.ts";
 import type { Finding } from "../finding.ts";
 import { parseDocuments } from "../manifest-objects.ts";
@@ -39,7 +40,7 @@ function dedented(text: string): string {
   return lines.map((line, i) => line.slice(Math.min(least, indents[i]!))).join("\n");
 }
 
-function read(text: string): readonly unknown[] | undefined {
+function read(text: string): readonly YamlValue[] | undefined {
   try {
     const values = parseDocuments(text).filter((value) => value !== null);
     return values.every((value) => typeof value === "object") ? values : undefined;
@@ -49,14 +50,14 @@ function read(text: string): readonly unknown[] | undefined {
   }
 }
 
-const readLine = (line: string): readonly unknown[] => (WORTH_READING.test(line) ? (read(line.trim()) ?? []) : []);
+const readLine = (line: string): readonly YamlValue[] => (WORTH_READING.test(line) ? (read(line.trim()) ?? []) : []);
 
 /** The list a fragment begins in the middle of: of arguments, of variables, of containers. */
-function completed(value: unknown): unknown {
+function completed(value: YamlValue): YamlValue {
   if (!Array.isArray(value)) return value;
-  if (value.every((item) => typeof item === "string")) return { args: value };
-  const isVariable = (item: unknown): boolean => isFields(item) && "name" in item && "value" in item;
-  return value.some(isVariable) ? { env: value } : { items: value };
+  if (value.every((item) => typeof item === "string")) return new Map([["args", value]]);
+  const isVariable = (item: unknown): boolean => isFields(item) && item.has("name") && item.has("value");
+  return new Map([[value.some(isVariable) ? "env" : "items", value]]);
 }
 
 /** A part of an object does not tell which one it is. */

@@ -1,8 +1,7 @@
 import type { Trial, TrialManifest } from "../../helm/render/index.ts";
-import { splitManifests } from "../../yaml/index.ts";
+import { splitManifests, type YamlValue } from "../../yaml/index.ts";
 import { findImages, type ManifestSource } from "../find.ts";
 import { type Finding, type Findings, uniteFindings } from "../finding.ts";
-import { plainOf } from "../manifest-objects.ts";
 import { sourceOfTemplate } from "../template-path.ts";
 
 /** The images that a render names, each with what was found of it. */
@@ -49,7 +48,7 @@ export class ChartLooks {
 
   #manifestsOf({ path, text, value }: TrialManifest): Parameters<typeof findImages>[0] {
     const source = this.sourceOf(path);
-    if (value !== undefined) return [{ ...source, documents: [plainOf(value as Parameters<typeof plainOf>[0])] }];
+    if (value !== undefined) return [{ ...source, documents: [value as YamlValue] }];
     const texts = splitManifests(text).filter((document) => !IS_SCHEMA.test(document));
     return texts.map((document) => ({ ...source, text: document }));
   }
