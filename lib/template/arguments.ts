@@ -1,5 +1,5 @@
 import type { ParameterType } from "./function-table.ts";
-import { type BoolNode, Kind, type NumberNode, nodeText, type StringNode } from "./nodes.ts";
+import { type BoolNode, Kind, type NilNode, type NumberNode, nodeText, type StringNode } from "./nodes.ts";
 import { TypedMap, TypedSlice, typeName, type Value } from "./value.ts";
 
 /** Go's name of a parameter's type. */
@@ -77,7 +77,7 @@ function zeroOf(type: ParameterType): Value {
 }
 
 /** The literal `nil` as an argument. */
-export function convertNil(type: ParameterType): Value {
+function convertNil(type: ParameterType): Value {
   if (type === "any" || type === "value") return null;
   if (type in zeros) return zeroOf(type);
   throw new ArgumentError(`cannot assign nil to ${goTypes[type]}`);
@@ -87,7 +87,8 @@ const zeros: Partial<Record<ParameterType, true>> = { map: true, "[]any": true, 
 export type ConstantNode = BoolNode | NumberNode | StringNode;
 
 /** A constant as an argument: unlike a value, a number takes the type that is asked for. */
-export function convertConstant(node: ConstantNode, type: ParameterType): Value {
+export function convertConstant(node: ConstantNode | NilNode, type: ParameterType): Value {
+  if (node.kind === Kind.nil) return convertNil(type);
   switch (type) {
     case "any":
     case "value":

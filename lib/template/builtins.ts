@@ -30,7 +30,7 @@ function position(index: Argument, length: number): number {
   return at < 0n || at > length ? fail(`index out of range: ${at}`) : Number(at);
 }
 
-function index(item: Argument, ...indexes: Argument[]): Value {
+function index(item: Argument, indexes: readonly Argument[]): Value {
   if (item === null) return fail("index of untyped nil");
   let value: Argument = item;
   for (const key of indexes) {
@@ -53,7 +53,7 @@ function indexOnce(item: Argument, key: Argument): Value {
   return list instanceof Uint8Array ? new SizedInteger("uint8", BigInt(element as number)) : element;
 }
 
-function slice(item: Argument, ...indexes: Argument[]): Value {
+function slice(item: Argument, indexes: readonly Argument[]): Value {
   if (item === null) return fail("slice of untyped nil");
   if (indexes.length > 3) return fail(`too many slice indexes: ${indexes.length}`);
   if (typeof item === "string" && indexes.length === 3) return fail("cannot 3-index slice a string");
@@ -115,7 +115,7 @@ function equal(a: Argument, b: Argument): boolean {
   return a === b;
 }
 
-function equalToAny(a: Argument, ...others: Argument[]): boolean {
+function equalToAny(a: Argument, others: readonly Argument[]): boolean {
   if (others.length === 0) return fail("missing argument for comparison");
   return others.some((b) => equal(a, b));
 }
@@ -190,9 +190,9 @@ export const builtins: FunctionTable = new Map<string, TemplateFunction>([
   ["or", shortCircuit()],
   ["not", templateFunction(["value"], (_, value) => !isTrue(value))],
   ["len", templateFunction(["value"], (_, item) => length(item))],
-  ["index", variadicFunction(["value"], "value", (_, item, ...indexes) => index(item, ...indexes))],
-  ["slice", variadicFunction(["value"], "value", (_, item, ...indexes) => slice(item, ...indexes))],
-  ["eq", variadicFunction(["value"], "value", (_, a, ...others) => equalToAny(a, ...others))],
+  ["index", variadicFunction(["value"], "value", (_, item, ...indexes) => index(item, indexes))],
+  ["slice", variadicFunction(["value"], "value", (_, item, ...indexes) => slice(item, indexes))],
+  ["eq", variadicFunction(["value"], "value", (_, a, ...others) => equalToAny(a, others))],
   ["ne", templateFunction(["value", "value"], (_, a, b) => !equal(a, b))],
   ["lt", templateFunction(["value", "value"], (_, a, b) => less(a, b))],
   ["le", templateFunction(["value", "value"], (_, a, b) => lessOrEqual(a, b))],

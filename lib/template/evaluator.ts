@@ -1,14 +1,7 @@
-import {
-  ArgumentError,
-  type ConstantNode,
-  constantValue,
-  convertArgument,
-  convertConstant,
-  convertNil,
-} from "./arguments.ts";
+import { ArgumentError, type ConstantNode, convertArgument, convertConstant } from "./arguments.ts";
+import type { Budget } from "./budget.ts";
 import { builtins } from "./builtins.ts";
-import type { TemplateFunction } from "./function-table.ts";
-import { type CallContext, FunctionError, type FunctionTable, type ParameterType } from "./function-table.ts";
+import { type CallContext, FunctionError, type ParameterType, type TemplateFunction } from "./function-table.ts";
 import {
   type ChainNode,
   type CommandNode,
@@ -53,17 +46,18 @@ const [and, or, call] = [builtins.get("and"), builtins.get("or"), builtins.get("
 
 /** Evaluates pipelines as Go's text/template does, node by node as its exec.go, so that errors are the same. */
 export class Evaluator {
-  readonly #functions: FunctionTable;
   readonly #context: CallContext;
   readonly #missingKey: MissingKey;
+  /** What is evaluated counts against it. */
+  budget: Budget;
   frame: Frame;
   /** What is evaluated now: where an error happened. */
   at: LocatedNode | undefined;
 
-  constructor(functions: FunctionTable, context: CallContext, missingKey: MissingKey, frame: Frame) {
-    this.#functions = functions;
+  constructor(context: CallContext, missingKey: MissingKey, budget: Budget, frame: Frame) {
     this.#context = context;
     this.#missingKey = missingKey;
+    this.budget = budget;
     this.frame = frame;
   }
 
@@ -83,14 +77,14 @@ export class Evaluator {
 
   /** The value of a pipeline; its variables are declared or set. nil becomes no value. */
   pipeline(dot: Value, node: PipelineNode): Value {
-    this.#context.spend(1);
+    this.budget.spend(1);
     this.at = node;
-    let value: Final = absent;
-    for (const command of node.commands) value = this.#command(dot, command, value) ?? undefined;
-    const result = value as Value;
-    for (const name of node.variables) {
-      if (node.assigns) this.assign(name, result);
-      else this.frame.variables.declare(name, result);
+    const { commands, variables } = node;
+    let result = this.#command(dot, commands[0]!, absent) ?? undefined;
+    for (let i = 1; i < commands.length; i++) result = this.#command(dot, commands[i]!, result) ?? undefined;
+    for (let i = 0; i < variables.length; i++) {
+      if (node.assigns) this.assign(variables[i]!, result);
+      else this.frame.variables.declare(variables[i]!, result);
     }
     return result;
   }
@@ -123,7 +117,7 @@ export class Evaluator {
     this.at = first;
     this.#refuseArguments(first, rest, final);
     if (first.kind === Kind.dot) return dot;
-    return first.kind === Kind.nil ? this.fail("nil is not a command") : this.#converted(() => constantValue(first));
+    return first.kind === Kind.nil ? this.fail("nil is not a command") : this.#constant(first, "any");
   }
 
   #refuseArguments(first: OperandNode, rest: Operands, final: Final): void {
@@ -215,9 +209,7 @@ export class Evaluator {
 
   #function(dot: Value, node: IdentifierNode, command: LocatedNode, rest: Operands, final: Final): Value {
     this.at = node;
-    const found = this.#functions.get(node.name);
-    if (found === undefined) return this.fail(`${quote(node.name)} is not a defined function`);
-    return this.#call(dot, found, node.name, command, rest, final);
+    return this.#call(dot, node.called, node.name, command, rest, final);
   }
 
   #call(dot: Value, called: TemplateFunction, name: string, node: LocatedNode, rest: Operands, final: Final): Value {
@@ -244,8 +236,8 @@ export class Evaluator {
   /** `and` and `or` evaluate only as many arguments as they need. */
   #shortCircuit(dot: Value, until: boolean, rest: Operands, final: Final): Value {
     let value: Value = null;
-    for (const operand of rest) {
-      value = this.argument(dot, operand, "value");
+    for (let i = 0; i < rest.length; i++) {
+      value = this.argument(dot, rest[i]!, "value");
       if (isTrue(value) === until) return value;
     }
     return final === absent ? value : final;
@@ -255,14 +247,13 @@ export class Evaluator {
   argument(dot: Value, node: OperandNode, type: ParameterType): Value {
     this.at = node;
     switch (node.kind) {
-      case Kind.nil:
-        return this.#converted(() => convertNil(type));
       case Kind.string:
         if (type === "string" || type === "any" || type === "value") return node.value;
-        return this.#converted(() => convertConstant(node, type));
+        return this.#constant(node, type);
       case Kind.bool:
+      case Kind.nil:
       case Kind.number:
-        return this.#converted(() => convertConstant(node, type));
+        return this.#constant(node, type);
     }
     return this.#typed(this.#argumentValue(dot, node), type);
   }
@@ -270,7 +261,25 @@ export class Evaluator {
   #typed(value: Value, type: ParameterType): Value {
     if (type === "any" || type === "value") return value === undefined ? null : value;
     if (type === "string" && typeof value === "string") return value;
-    return this.#converted(() => convertArgument(value, type));
+    try {
+      return convertArgument(value, type);
+    } catch (error) {
+      return this.#refused(error);
+    }
+  }
+
+  #constant(node: ConstantNode | NilNode, type: ParameterType): Value {
+    try {
+      return convertConstant(node, type);
+    } catch (error) {
+      return this.#refused(error);
+    }
+  }
+
+  /** Makes the complaint of a conversion an error at the current node. */
+  #refused(error: unknown): never {
+    if (error instanceof ArgumentError) return this.fail(error.message);
+    throw error;
   }
 
   #argumentValue(dot: Value, node: Exclude<OperandNode, ConstantNode | NilNode>): Value {
@@ -287,16 +296,6 @@ export class Evaluator {
         return this.#function(dot, node, node, noOperands, absent);
       case Kind.chain:
         return this.#chain(dot, node, noOperands, absent);
-    }
-  }
-
-  /** Runs a conversion; its complaint becomes an error at the current node. */
-  #converted(convert: () => Value): Value {
-    try {
-      return convert();
-    } catch (error) {
-      if (error instanceof ArgumentError) return this.fail(error.message);
-      throw error;
     }
   }
 }

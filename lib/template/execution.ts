@@ -49,7 +49,6 @@ export class Execution {
   readonly #exploration: Exploration | undefined;
   readonly #watch: ExecutionWatch | undefined;
   readonly #evaluator: Evaluator;
-  #budget: Budget;
   #scope: Scope;
   #output = "";
 
@@ -57,12 +56,11 @@ export class Execution {
     const { budget, now, seed, missingKey = "zero", exploration, watch } = options;
     this.#functions = functions;
     this.#scope = scope;
-    this.#budget = budget;
     this.#exploration = exploration;
     this.#watch = watch;
     const randomness = new Randomness(seed);
     const context: CallContext = {
-      spend: (operations) => this.#budget.spend(operations),
+      spend: (operations) => this.#evaluator.budget.spend(operations),
       now,
       random: (bytes) => randomness.bytes(bytes),
       changing(map) {
@@ -74,7 +72,7 @@ export class Execution {
     };
     const source = { name: rootName, text: "" };
     const frame = { name: rootName, source, variables: new Variables(undefined), dotIsBoxed: false };
-    this.#evaluator = new Evaluator(functions, context, missingKey, frame);
+    this.#evaluator = new Evaluator(context, missingKey, budget, frame);
   }
 
   /** Executes a template and gives what it put out. */
@@ -101,10 +99,10 @@ export class Execution {
   }
 
   #evaluate(text: string, data: Value): string {
-    this.#budget.spend(text.length >> 4);
+    this.#evaluator.budget.spend(text.length >> 4);
     if (!text.includes("{{")) return withoutNoValue(text);
     const outer = this.#scope;
-    const { scope, template } = outer.within(text, (name) => this.#functions.has(name));
+    const { scope, template } = outer.within(text, this.#functions);
     this.#scope = scope;
     try {
       return withoutNoValue(this.run(template, data));
@@ -118,8 +116,7 @@ export class Execution {
   /** Executes the body of a template: with a dot and variables of its own, one step deeper. */
   #call({ name, source, root }: ParsedTemplate, data: Value): void {
     const evaluator = this.#evaluator;
-    const { frame, at } = evaluator;
-    const budget = this.#budget;
+    const { frame, at, budget } = evaluator;
     budget.enter();
     evaluator.frame = { name, source, variables: new Variables(data), dotIsBoxed: false };
     evaluator.at = undefined;
@@ -135,14 +132,15 @@ export class Execution {
   // statements
 
   #write(text: string): void {
-    this.#budget.write(text.length);
+    this.#evaluator.budget.write(text.length);
     this.#output += text;
   }
 
   #list(dot: Value, list: ListNode): Jump {
     const tolerates = this.#exploration?.tolerates === true;
-    for (const node of list.statements) {
-      const jump = tolerates ? this.#tolerant(dot, node) : this.#statement(dot, node);
+    const { statements } = list;
+    for (let i = 0; i < statements.length; i++) {
+      const jump = tolerates ? this.#tolerant(dot, statements[i]!) : this.#statement(dot, statements[i]!);
       if (jump !== Jump.none) return jump;
     }
     return Jump.none;
@@ -277,7 +275,7 @@ export class Execution {
 
   /** One round of a loop. @returns whether the loop ends with it */
   #round(node: BranchNode, key: Value, element: Value, boxed: boolean): boolean {
-    this.#budget.spend(1);
+    this.#evaluator.budget.spend(1);
     const { variables } = this.#evaluator.frame;
     const { variables: names, assigns } = node.pipeline;
     const keyName = names.length > 1 ? names[0] : undefined;
@@ -304,20 +302,21 @@ export class Execution {
     const list = holds ? node.list : node.otherwise;
     if (list === undefined || !exploration.admits(list, this.#evaluator.frame.source)) return;
     const evaluator = this.#evaluator;
-    const { frame, at } = evaluator;
-    const [output, budget, scope] = [this.#output, this.#budget, this.#scope];
+    const { frame, at, budget } = evaluator;
+    const [output, scope] = [this.#output, this.#scope];
     const values = frame.variables.snapshot();
     if (node.kind === Kind.range && holds && !node.pipeline.assigns) this.#emptyElement(frame, node);
     exploration.enter(node, holds, dot, frame);
     this.#output = "";
-    this.#budget = exploration.budget;
+    evaluator.budget = exploration.budget;
     try {
       this.#withDot(innerDot, true, list);
     } catch (error) {
       exploration.absorb(error);
     } finally {
       exploration.leave(this.#output, output.slice(output.lastIndexOf("\n") + 1));
-      [this.#output, this.#budget, this.#scope] = [output, budget, scope];
+      [this.#output, this.#scope] = [output, scope];
+      evaluator.budget = budget;
       evaluator.frame = frame;
       evaluator.at = at;
       frame.variables.restore(values);

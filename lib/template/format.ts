@@ -1,6 +1,14 @@
+import { isLetter } from "./characters.ts";
 import { FunctionError } from "./function-table.ts";
-import { type PrintSpec, pad, plainSpec } from "./print-spec.ts";
-import { formatBoolean, formatFloatVerb, formatInteger, formatText, hexOfBytes } from "./scalar-format.ts";
+import { type PrintSpec, pad, plainSpec, specOf } from "./print-spec.ts";
+import {
+  decimalsOfBytes,
+  formatBoolean,
+  formatFloatVerb,
+  formatInteger,
+  formatText,
+  hexOfBytes,
+} from "./scalar-format.ts";
 import { integerOf, SizedInteger, Struct, sortedKeys, typeName, type Value } from "./value.ts";
 
 type Spec = Readonly<PrintSpec>;
@@ -38,6 +46,7 @@ export const sprintln = (values: readonly Value[]): string => `${values.map(form
 
 /** A value that stands alone under a verb. */
 function formatArgument(value: Value, verb: string, spec: Spec): string {
+  if (spec === plainSpec && (verb === "s" || verb === "v") && typeof value === "string") return value;
   if (value === undefined || value === null) {
     return verb === "T" || verb === "v" ? pad("<nil>", spec) : `%!${verb}(<nil>)`;
   }
@@ -82,8 +91,8 @@ class ValuePrinter {
       value instanceof Map
         ? sortedKeys(value).map((key) => `${this.print(key, depth + 1)}:${this.print(value.get(key), depth + 1)}`)
         : Array.from(value, (item) => this.print(item, depth + 1));
-    if (spec.sharpV) return `${typeName(value)}{${items.join(", ")}}`;
-    return `${value instanceof Map ? "map" : ""}[${items.join(" ")}]`;
+    if (spec.sharpV) return `${typeName(value)}{${joined(items, ", ")}}`;
+    return `${value instanceof Map ? "map" : ""}[${joined(items, " ")}]`;
   }
 
   /** A value the verb is not made for. */
@@ -100,7 +109,7 @@ class ValuePrinter {
       return `${depth === 0 ? "[]byte" : "[]uint8"}{${items.join(", ")}}`;
     }
     const write = (byte: bigint): string => formatInteger(byte, verb, spec) ?? this.bad(byte, "uint8");
-    if (write(0n) === "0" && write(10n) === "10") return `[${decimals(bytes)}]`;
+    if (write(0n) === "0" && write(10n) === "10") return `[${decimalsOfBytes(bytes)}]`;
     const items = Array.from(bytes, (byte) => write(BigInt(byte)));
     return `[${items.join(" ")}]`;
   }
@@ -120,18 +129,9 @@ class ValuePrinter {
   }
 }
 
-/** Bytes as plain numbers with spaces between. Charts print whole files by mistake: `join` takes five times as long. */
-function decimals(bytes: Uint8Array): string {
-  const text = Buffer.allocUnsafe(bytes.length * 4);
-  let at = 0;
-  for (const byte of bytes) {
-    if (byte > 99) text[at++] = 48 + Math.trunc(byte / 100);
-    if (byte > 9) text[at++] = 48 + (Math.trunc(byte / 10) % 10);
-    text[at++] = 48 + (byte % 10);
-    text[at++] = 32;
-  }
-  return text.toString("latin1", 0, Math.max(at - 1, 0));
-}
+/** Texts with others between. `join` would copy long ones on each level of a value. */
+const joined = (texts: readonly string[], between: string): string =>
+  texts.reduce((all, text, i) => (i === 0 ? text : all + between + text), "");
 
 /** Widths and precisions beyond this are taken for mistakes, as Go does. */
 const maxNumber = 1_000_000;
@@ -169,14 +169,8 @@ class Formatting {
 
   /** One verb after its `%`. @returns false when the format ended before it */
   #verb(): boolean {
-    const spec: PrintSpec = { ...plainSpec };
     this.#goodIndex = true;
-    this.#flags(spec);
-    this.#index();
-    this.#width(spec);
-    this.#precision(spec);
-    if (!this.#afterIndex) this.#index();
-    this.#afterIndex = false;
+    const spec = isLetter(this.#format.charCodeAt(this.#at)) ? plainSpec : this.#spec();
     if (this.#at >= this.#format.length) {
       this.#output += "%!(NOVERB)";
       return false;
@@ -188,6 +182,18 @@ class Formatting {
     else if (this.#argument >= this.#values.length) this.#output += `%!${verb}(MISSING)`;
     else this.#output += formatArgument(this.#values[this.#argument++], verb, specOf(verb, spec));
     return true;
+  }
+
+  /** What stands between a `%` and its verb. */
+  #spec(): Spec {
+    const spec: PrintSpec = { ...plainSpec };
+    this.#flags(spec);
+    this.#index();
+    this.#width(spec);
+    this.#precision(spec);
+    if (!this.#afterIndex) this.#index();
+    this.#afterIndex = false;
+    return spec;
   }
 
   #flags(spec: PrintSpec): void {
@@ -290,10 +296,4 @@ class Formatting {
     });
     this.#output += `%!(EXTRA ${extra.join(", ")})`;
   }
-}
-
-/** Under `%v` the flags `+` and `#` mean something else than under other verbs. */
-function specOf(verb: string, spec: PrintSpec): PrintSpec {
-  if (verb !== "v" && verb !== "w") return spec;
-  return { ...spec, plusV: spec.plus, sharpV: spec.sharp, plus: false, sharp: false };
 }

@@ -51,6 +51,9 @@ interface Located {
 /** Functions that change how a value is written, but not which one it is; and `len`, which is as true as what it counts. */
 const transparent: ReadonlySet<string> = new Set(["toString", "int", "int64", "float64", "lower", "trim", "len"]);
 
+/** Functions that may give what lies at a path. */
+const passing: ReadonlySet<string> = new Set([...transparent, "index", "get", "default", "printf"]);
+
 /** Reads the condition of a branch. Nothing is executed: what calls for that stays a text. */
 export class FormulaReader {
   readonly #scope: FormulaScope;
@@ -66,6 +69,8 @@ export class FormulaReader {
 
   /** Where the value of a pipeline lies, when the pipeline does nothing but take it from there. */
   path(pipeline: PipelineNode): ValuePath | undefined {
+    const { first } = pipeline.commands.at(-1)!;
+    if (first.kind === Kind.identifier && !passing.has(first.name)) return undefined;
     const formula = this.formula(pipeline);
     return formula.kind === "true" && "path" in formula.of ? formula.of.path : undefined;
   }

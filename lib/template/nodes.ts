@@ -1,3 +1,4 @@
+import type { TemplateFunction } from "./function-table.ts";
 import type { NumberConstant } from "./numbers.ts";
 import { quote } from "./quoting.ts";
 
@@ -104,6 +105,7 @@ export interface ChainNode extends Located {
 export interface IdentifierNode extends Located {
   readonly kind: typeof Kind.identifier;
   readonly name: string;
+  readonly called: TemplateFunction;
 }
 export interface DotNode extends Located {
   readonly kind: typeof Kind.dot;
@@ -123,8 +125,8 @@ export interface NumberNode extends Located {
 export interface StringNode extends Located {
   readonly kind: typeof Kind.string;
   readonly value: string;
-  /** With its quotes. */
-  readonly text: string;
+  /** As it is written, where that is more than the value in double quotes. */
+  readonly literal: string | undefined;
 }
 export type OperandNode =
   | FieldNode
@@ -183,8 +185,9 @@ export function nodeText(node: LocatedNode | StatementNode): string {
     case Kind.bool:
       return String(node.value);
     case Kind.number:
-    case Kind.string:
       return node.text;
+    case Kind.string:
+      return node.literal ?? `"${node.value}"`;
   }
 }
 

@@ -16,12 +16,19 @@ const integerSyntax =
 const decimalSyntax = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const hexFloatSyntax = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?[0-9]+)$/;
 
+/** Numbers that most templates have, such as those of `nindent`. */
+const common: ReadonlyMap<string, NumberConstant> = new Map(
+  Array.from({ length: 100 }, (_, i) => [String(i), { integer: BigInt(i), float: i, natural: BigInt(i) }]),
+);
+
 /**
  * Reads a number token (text/template/parse newNumber).
  *
  * @returns what is wrong with it, in Go's words, when it is no number
  */
 export function parseNumber(text: string): NumberConstant | string {
+  const known = common.get(text);
+  if (known !== undefined) return known;
   if (text.endsWith("i")) {
     return parseFloatText(text.slice(0, -1)) === undefined
       ? `illegal number syntax: "${text}"`

@@ -1,3 +1,4 @@
+import type { FunctionTable } from "./function-table.ts";
 import {
   type BranchNode,
   isEmptyList,
@@ -8,10 +9,11 @@ import {
   type StatementNode,
   type TemplateNode,
 } from "./nodes.ts";
+import { OpenLists } from "./open-lists.ts";
 import { PipelineParser } from "./pipeline-parser.ts";
 import { quote } from "./quoting.ts";
 import { parseError, TokenStream } from "./token-stream.ts";
-import { type LexedToken, Token } from "./tokens.ts";
+import { Token, type TokenKind } from "./tokens.ts";
 
 /** The statements of a text, and of the templates defined within it, of which each name is there once. */
 export interface ParsedText {
@@ -35,11 +37,11 @@ const controlKinds = { if: Kind.if, with: Kind.with, range: Kind.range } as cons
 /**
  * Parses a template's text.
  *
- * @param isFunction whether there is a function of this name; templates that use others are refused
+ * @param functions the ones there are; templates that use others are refused
  * @throws TemplateError in Go's words: `template: a.yaml:3: unexpected "}" in operand`
  */
-export function parseText(source: Source, isFunction: (name: string) => boolean): ParsedText {
-  return new Parser(source, isFunction).parse();
+export function parseText(source: Source, functions: FunctionTable): ParsedText {
+  return new Parser(source, functions).parse();
 }
 
 /**
@@ -64,50 +66,54 @@ class Parser {
   readonly #tokens: TokenStream;
   readonly #pipelines: PipelineParser;
   readonly #definitions = new Map<string, ListNode>();
+  readonly #statements = new OpenLists<StatementNode>();
+  /** What ended the list that was parsed last. */
+  #listEnd: ListEnd = "end";
   #ranges = 0;
 
-  constructor(source: Source, isFunction: (name: string) => boolean) {
+  constructor(source: Source, functions: FunctionTable) {
     this.#tokens = new TokenStream(source);
-    this.#pipelines = new PipelineParser(this.#tokens, isFunction);
+    this.#pipelines = new PipelineParser(this.#tokens, functions);
   }
 
   parse(): ParsedText {
-    const statements: StatementNode[] = [];
-    for (let token = this.#tokens.peek(); token.kind !== Token.end; token = this.#tokens.peek()) {
-      if (token.kind === Token.leftDelimiter) {
-        this.#tokens.next();
-        if (this.#tokens.peekNonSpace().kind === Token.define) {
-          this.#tokens.nextNonSpace();
-          this.#definition();
-          continue;
-        }
-        this.#tokens.back(token);
+    const tokens = this.#tokens;
+    const opened = this.#statements.open();
+    for (let kind = tokens.peek(); kind !== Token.end; kind = tokens.peek()) {
+      const { start } = tokens;
+      tokens.next();
+      if (kind === Token.leftDelimiter && tokens.peek() === Token.define) {
+        tokens.next();
+        this.#definition();
+        continue;
       }
-      const node = this.#statement();
-      if (node === "end" || node === "else") this.#tokens.fail(`unexpected {{${node}}}`);
-      statements.push(node);
+      const node = this.#statement(kind, start);
+      if (node === "end" || node === "else") return tokens.fail(`unexpected {{${node}}}`);
+      this.#statements.add(node);
     }
-    const root = { statements, start: 0, end: this.#tokens.source.text.length };
+    const root = { statements: this.#statements.take(opened), start: 0, end: tokens.text.length };
     return { root, definitions: this.#definitions };
   }
 
   /** `{{define "name"}} list {{end}}`, after its keyword */
   #definition(): void {
     const context = "define clause";
-    const name = this.#templateName(this.#tokens.nextNonSpace(), context);
+    const name = this.#templateName(context);
     this.#tokens.expect(Token.rightDelimiter, context);
     this.#add(name, this.#body(context));
   }
 
   /** The body of a definition: it sees no variable and no loop around it. An `else` in it is blamed on `head`. */
-  #body(context: string, head?: LexedToken): ListNode {
-    const [variables, ranges] = [this.#pipelines.variables, this.#ranges];
+  #body(context: string, head?: number): ListNode {
+    const { variables } = this.#pipelines;
+    const ranges = this.#ranges;
     this.#pipelines.variables = ["$"];
     this.#ranges = 0;
     this.#tokens.actionStart = undefined;
-    const [list, end] = this.#list();
-    if (end !== "end") this.#tokens.fail(`unexpected {{${end}}} in ${context}`, head);
-    [this.#pipelines.variables, this.#ranges] = [variables, ranges];
+    const list = this.#list();
+    if (this.#listEnd !== "end") this.#tokens.fail(`unexpected {{${this.#listEnd}}} in ${context}`, head);
+    this.#pipelines.variables = variables;
+    this.#ranges = ranges;
     return list;
   }
 
@@ -117,38 +123,47 @@ class Parser {
     else if (!isEmptyList(root)) this.#tokens.fail(definedTwice(name));
   }
 
-  #templateName(token: LexedToken, context: string): string {
-    if (token.kind !== Token.string && token.kind !== Token.rawString) this.#tokens.unexpected(token, context);
-    return this.#pipelines.unquoted(token);
+  #templateName(context: string): string {
+    const kind = this.#tokens.peek();
+    if (kind !== Token.string && kind !== Token.rawString) this.#tokens.unexpected(context);
+    return this.#pipelines.string();
   }
 
-  /** Statements up to an `{{end}}` or `{{else}}`, and which of them it was. */
-  #list(): [ListNode, ListEnd] {
-    const { start } = this.#tokens.peekNonSpace();
-    const statements: StatementNode[] = [];
-    for (let token = this.#tokens.peekNonSpace(); token.kind !== Token.end; token = this.#tokens.peekNonSpace()) {
-      this.#tokens.enter();
-      const node = this.#statement();
-      this.#tokens.leave();
-      if (node === "end" || node === "else") return [{ statements: statements.slice(), start, end: token.start }, node];
-      statements.push(node);
+  /** Statements up to an `{{end}}` or `{{else}}`; `listEnd` tells which of them it was. */
+  #list(): ListNode {
+    const tokens = this.#tokens;
+    const opened = this.#statements.open();
+    let kind = tokens.peek();
+    const { start } = tokens;
+    for (; kind !== Token.end; kind = tokens.peek()) {
+      const { start: end } = tokens;
+      tokens.next();
+      tokens.enter();
+      const node = this.#statement(kind, end);
+      tokens.leave();
+      if (node === "end" || node === "else") {
+        this.#listEnd = node;
+        return { statements: this.#statements.take(opened), start, end };
+      }
+      this.#statements.add(node);
     }
-    return this.#tokens.fail("unexpected EOF");
+    return tokens.fail("unexpected EOF");
   }
 
-  #statement(): StatementNode | ListEnd {
-    const token = this.#tokens.nextNonSpace();
-    if (token.kind === Token.text) return { kind: Kind.text, text: token.text };
-    if (token.kind !== Token.leftDelimiter) this.#tokens.unexpected(token, "input");
-    this.#tokens.actionStart = token.start;
+  /** A text, or an action from its left delimiter on, which was taken. */
+  #statement(kind: TokenKind, start: number): StatementNode | ListEnd {
+    const tokens = this.#tokens;
+    if (kind === Token.text) return { kind: Kind.text, text: tokens.characters() };
+    if (kind !== Token.leftDelimiter) tokens.unexpected("input");
+    tokens.actionStart = start;
     const node = this.#action();
-    this.#tokens.actionStart = undefined;
+    tokens.actionStart = undefined;
     return node;
   }
 
   #action(): StatementNode | ListEnd {
-    const token = this.#tokens.nextNonSpace();
-    switch (token.kind) {
+    const tokens = this.#tokens;
+    switch (tokens.next()) {
       case Token.block:
         return this.#block();
       case Token.break:
@@ -158,7 +173,7 @@ class Parser {
       case Token.else:
         return this.#else();
       case Token.endKeyword:
-        this.#tokens.expect(Token.rightDelimiter, "end");
+        tokens.expect(Token.rightDelimiter, "end");
         return "end";
       case Token.if:
         return this.#control("if");
@@ -169,9 +184,9 @@ class Parser {
       case Token.with:
         return this.#control("with");
     }
-    this.#tokens.back(token);
-    const pipeline = this.#pipelines.parse("command", Token.rightDelimiter);
-    return { kind: Kind.action, start: token.start, pipeline };
+    tokens.back();
+    const { start } = tokens;
+    return { kind: Kind.action, start, pipeline: this.#pipelines.parse("command", Token.rightDelimiter) };
   }
 
   #jump(kind: typeof Kind.break | typeof Kind.continue, text: string): StatementNode {
@@ -182,7 +197,7 @@ class Parser {
 
   /** `{{else}}`; before an `if` or `with` its keyword is left to the caller. */
   #else(): ListEnd {
-    const { kind } = this.#tokens.peekNonSpace();
+    const kind = this.#tokens.peek();
     if (kind !== Token.if && kind !== Token.with) this.#tokens.expect(Token.rightDelimiter, "else");
     return "else";
   }
@@ -192,55 +207,52 @@ class Parser {
     const declared = this.#pipelines.variables.length;
     const pipeline = this.#pipelines.parse(keyword, Token.rightDelimiter);
     if (keyword === "range") this.#ranges++;
-    const [list, end] = this.#list();
+    const list = this.#list();
     if (keyword === "range") this.#ranges--;
-    const otherwise = end === "else" ? this.#otherwise(keyword) : undefined;
+    const otherwise = this.#listEnd === "else" ? this.#otherwise(keyword) : undefined;
     this.#pipelines.variables.length = declared;
-    return {
-      kind: controlKinds[keyword],
-      start: pipeline.start,
-      pipeline,
-      list,
-      otherwise,
-    };
+    return { kind: controlKinds[keyword], start: pipeline.start, pipeline, list, otherwise };
   }
 
   /** What follows `{{else`. `{{else if}}` and `{{else with}}` stand for a branch of their own that shares the end. */
   #otherwise(keyword: Control): ListNode {
-    const chained = this.#tokens.peek().kind;
+    const tokens = this.#tokens;
+    const chained = tokens.peek();
     if ((keyword === "if" && chained === Token.if) || (keyword === "with" && chained === Token.with)) {
-      const { start } = this.#tokens.next();
-      this.#tokens.enter();
+      const { start } = tokens;
+      tokens.next();
+      tokens.enter();
       const branch = this.#control(keyword);
-      this.#tokens.leave();
-      return { statements: [branch], start, end: this.#tokens.last.start };
+      tokens.leave();
+      return { statements: [branch], start, end: tokens.start };
     }
-    const [list, end] = this.#list();
-    if (end !== "end") this.#tokens.fail(`expected end; found {{${end}}}`);
+    const list = this.#list();
+    if (this.#listEnd !== "end") tokens.fail(`expected end; found {{${this.#listEnd}}}`);
     return list;
   }
 
   /** `{{block "name" pipeline}} list {{end}}`: defines a template and executes it. */
   #block(): TemplateNode {
     const context = "block clause";
-    const token = this.#tokens.nextNonSpace();
-    const name = this.#templateName(token, context);
+    const tokens = this.#tokens;
+    tokens.peek();
+    const { start } = tokens;
+    const name = this.#templateName(context);
     const pipeline = this.#pipelines.parse(context, Token.rightDelimiter);
-    this.#add(name, this.#body(context, this.#tokens.last));
-    return { kind: Kind.template, start: token.start, name, pipeline };
+    this.#add(name, this.#body(context, tokens.start));
+    return { kind: Kind.template, start, name, pipeline };
   }
 
   /** `{{template "name" pipeline}}` */
   #template(): TemplateNode {
     const context = "template clause";
-    const token = this.#tokens.nextNonSpace();
-    const name = this.#templateName(token, context);
-    const next = this.#tokens.nextNonSpace();
+    const tokens = this.#tokens;
+    tokens.peek();
+    const { start } = tokens;
+    const name = this.#templateName(context);
     let pipeline: PipelineNode | undefined;
-    if (next.kind !== Token.rightDelimiter) {
-      this.#tokens.back(next);
-      pipeline = this.#pipelines.parse(context, Token.rightDelimiter);
-    }
-    return { kind: Kind.template, start: token.start, name, pipeline };
+    if (tokens.peek() === Token.rightDelimiter) tokens.next();
+    else pipeline = this.#pipelines.parse(context, Token.rightDelimiter);
+    return { kind: Kind.template, start, name, pipeline };
   }
 }

@@ -1,172 +1,200 @@
+import type { FunctionTable } from "./function-table.ts";
 import {
-  type BoolNode,
   type CommandNode,
-  type DotNode,
   Kind,
-  type NilNode,
   type NumberNode,
+  nodeText,
   type OperandNode,
   type PipelineNode,
   type StringNode,
 } from "./nodes.ts";
 import { parseNumber } from "./numbers.ts";
+import { none, OpenLists } from "./open-lists.ts";
 import { quote, unquote } from "./quoting.ts";
 import type { TokenStream } from "./token-stream.ts";
-import { type LexedToken, Token, type TokenKind } from "./tokens.ts";
-
-const operandStarts: ReadonlySet<TokenKind> = new Set([
-  Token.bool,
-  Token.characterConstant,
-  Token.complex,
-  Token.dot,
-  Token.field,
-  Token.identifier,
-  Token.number,
-  Token.nil,
-  Token.rawString,
-  Token.string,
-  Token.variable,
-  Token.leftParenthesis,
-]);
+import { Token, type TokenKind } from "./tokens.ts";
 
 /** Parses what stands within an action: pipelines of commands, and the variables they declare. */
 export class PipelineParser {
   readonly #tokens: TokenStream;
-  readonly #isFunction: (name: string) => boolean;
+  readonly #functions: FunctionTable;
+  readonly #commands = new OpenLists<CommandNode>();
+  readonly #operands = new OpenLists<OperandNode>();
+  readonly #names = new OpenLists<string>();
   /** The variables that can be used at this point. */
   variables: string[] = ["$"];
 
-  constructor(tokens: TokenStream, isFunction: (name: string) => boolean) {
+  constructor(tokens: TokenStream, functions: FunctionTable) {
     this.#tokens = tokens;
-    this.#isFunction = isFunction;
+    this.#functions = functions;
   }
 
-  /** The string a string token stands for. */
-  unquoted(token: LexedToken): string {
-    return unquote(token.text) ?? this.#tokens.fail("invalid syntax");
+  /** Takes a string, and gives what it stands for. */
+  string(): string {
+    return this.#unquoted(this.#tokens.take());
+  }
+
+  #unquoted(literal: string): string {
+    return unquote(literal) ?? this.#tokens.fail("invalid syntax");
   }
 
   /** Commands up to the token that ends the pipeline, which is taken. */
   parse(context: string, end: TokenKind): PipelineNode {
-    const { start } = this.#tokens.peekNonSpace();
-    const { variables, assigns } = this.#declarations(context);
-    const commands: CommandNode[] = [];
-    for (let token = this.#tokens.nextNonSpace(); token.kind !== end; token = this.#tokens.nextNonSpace()) {
-      if (!operandStarts.has(token.kind)) this.#tokens.unexpected(token, context);
-      this.#tokens.back(token);
-      commands.push(this.#command());
+    const tokens = this.#tokens;
+    const opened = this.#commands.open();
+    const first = tokens.peek();
+    const { start } = tokens;
+    const variables = first === Token.variable ? this.#declarations(context) : none;
+    const assigns = variables.length > 0 && tokens.kind === Token.assign;
+    while (tokens.peek() !== end) {
+      const { start } = tokens;
+      const operand = this.#operand() ?? tokens.unexpected(context);
+      this.#commands.add(this.#command(operand, start));
     }
-    if (commands.length === 0) this.#tokens.fail(`missing value for ${context}`);
-    const wrong = commands.findIndex(({ first }, i) => i > 0 && isPlainValue(first));
-    if (wrong > 0) this.#tokens.fail(`non executable command in pipeline stage ${wrong + 1}`);
-    // a copy has no room to spare, as an array that is pushed to has
-    return { kind: Kind.pipeline, start, variables, assigns, commands: commands.slice() };
+    tokens.next();
+    const commands = this.#commands.take(opened);
+    if (commands.length === 0) tokens.fail(`missing value for ${context}`);
+    for (let i = 1; i < commands.length; i++) {
+      if (isPlainValue(commands[i]!.first)) tokens.fail(`non executable command in pipeline stage ${i + 1}`);
+    }
+    return { kind: Kind.pipeline, start, variables, assigns, commands };
   }
 
-  /** `$a :=`, `$a =`, or in a range `$a, $b :=` */
-  #declarations(context: string): { variables: string[]; assigns: boolean } {
-    const variables: string[] = [];
-    while (this.#tokens.peekNonSpace().kind === Token.variable) {
-      const variable = this.#tokens.next();
-      const after = this.#tokens.next();
-      const next = after.kind === Token.space ? this.#tokens.nextNonSpace() : after;
-      const isList = next.kind === Token.character && next.text === ",";
-      if (next.kind !== Token.assign && next.kind !== Token.declare && !isList) {
-        this.#tokens.back(...(after.kind === Token.space ? [variable, after, next] : [variable, next]));
+  /**
+   * The variables in `$a :=`, `$a =`, or in a range `$a, $b :=`. That one is none of them shows only behind it: it begins
+   * a command then, which is added to the others.
+   */
+  #declarations(context: string): readonly string[] {
+    const tokens = this.#tokens;
+    const opened = this.#names.open();
+    let count = 0;
+    while (tokens.peek() === Token.variable) {
+      const { start } = tokens;
+      const name = tokens.take();
+      const kind = tokens.peek();
+      const isList = kind === Token.character && tokens.characters() === ",";
+      if (kind !== Token.assign && kind !== Token.declare && !isList) {
+        this.#commands.add(this.#command(this.#variable(name, start), start));
         break;
       }
-      variables.push(variable.text);
-      this.variables.push(variable.text);
-      if (!isList) return { variables, assigns: next.kind === Token.assign };
-      if (context !== "range" || variables.length > 1) this.#tokens.fail(`too many declarations in ${context}`);
-      const { kind } = this.#tokens.peekNonSpace();
-      if (kind !== Token.variable && kind !== Token.rightDelimiter && kind !== Token.rightParenthesis) {
-        this.#tokens.fail("range can only initialize variables");
+      tokens.next();
+      this.#names.add(name);
+      this.variables.push(name);
+      if (!isList) break;
+      if (context !== "range" || ++count > 1) tokens.fail(`too many declarations in ${context}`);
+      const next = tokens.peek();
+      if (next !== Token.variable && next !== Token.rightDelimiter && next !== Token.rightParenthesis) {
+        tokens.fail("range can only initialize variables");
       }
     }
-    return { variables, assigns: false };
+    return this.#names.take(opened);
   }
 
-  /** Operands up to a `|`, which is taken, or an end, which is not. */
-  #command(): CommandNode {
-    const { start } = this.#tokens.peekNonSpace();
-    const operands: OperandNode[] = [];
-    for (;;) {
-      this.#tokens.peekNonSpace();
+  /** The operands behind the first one, up to a `|`, which is taken, or an end, which is not. */
+  #command(first: OperandNode, start: number): CommandNode {
+    const tokens = this.#tokens;
+    const opened = this.#operands.open();
+    let kind = tokens.peek();
+    while (tokens.spaced) {
       const operand = this.#operand();
-      if (operand !== undefined) operands.push(operand);
-      const token = this.#tokens.next();
-      if (token.kind === Token.space) continue;
-      if (token.kind === Token.rightDelimiter || token.kind === Token.rightParenthesis) this.#tokens.back(token);
-      else if (token.kind !== Token.pipe) this.#tokens.unexpected(token, "operand");
-      break;
+      if (operand === undefined) break;
+      this.#operands.add(operand);
+      kind = tokens.peek();
     }
-    const first = operands[0] ?? this.#tokens.fail("empty command");
-    return { kind: Kind.command, start, first, rest: operands.slice(1) };
+    if (kind === Token.pipe) tokens.next();
+    else if (kind !== Token.rightDelimiter && kind !== Token.rightParenthesis) tokens.unexpected("operand");
+    return { kind: Kind.command, start, first, rest: this.#operands.take(opened) };
   }
 
-  /** A term with the fields that follow it. */
+  /** A term with the fields that follow it; undefined where something else stands. */
   #operand(): OperandNode | undefined {
-    const term = this.#term();
-    if (term === undefined) return undefined;
-    const { kind, start } = this.#tokens.peek();
-    if (kind !== Token.field) return term;
-    const fields: string[] = [];
-    while (this.#tokens.peek().kind === Token.field) fields.push(this.#tokens.next().text.slice(1));
-    switch (term.kind) {
-      case Kind.field:
-      case Kind.variable:
-        return { ...term, start, fields: [...term.fields, ...fields] };
-      case Kind.bool:
-      case Kind.string:
-      case Kind.number:
-      case Kind.nil:
-      case Kind.dot:
-        return this.#tokens.fail(`unexpected . after term ${quote(termText(term))}`);
+    const tokens = this.#tokens;
+    const kind = tokens.peek();
+    const { start } = tokens;
+    if (kind === Token.variable) return this.#variable(tokens.take(), start);
+    if (kind === Token.field) {
+      const fields = this.#fields();
+      // Go has it where the last but one of its tokens was looked at: at its second name
+      return { kind: Kind.field, start: fields.length > 1 ? start + fields[0]!.length + 1 : start, fields };
     }
-    return { kind: Kind.chain, start, of: term, fields };
+    const term = this.#term(kind, start);
+    if (term === undefined || !this.#atField()) return term;
+    const at = tokens.start;
+    const fields = this.#fields();
+    if (isPlainValue(term)) {
+      const end = at + fields.join(".").length + 1;
+      // for Go the space behind them was read last
+      tokens.fail(`unexpected . after term ${quote(nodeText(term))}`, tokens.spaced ? end : tokens.start);
+    }
+    return { kind: Kind.chain, start: at, of: term, fields };
   }
 
-  #term(): OperandNode | undefined {
-    const token = this.#tokens.nextNonSpace();
-    const { start } = token;
-    switch (token.kind) {
-      case Token.identifier:
-        if (!this.#isFunction(token.text)) this.#tokens.fail(`function ${quote(token.text)} not defined`);
-        return { kind: Kind.identifier, start, name: token.text };
+  #variable(name: string, start: number): OperandNode {
+    if (!this.variables.includes(name)) this.#tokens.fail(`undefined variable ${quote(name)}`);
+    if (!this.#atField()) return { kind: Kind.variable, start, name, fields: none };
+    return { kind: Kind.variable, start: start + name.length, name, fields: this.#fields() };
+  }
+
+  #atField(): boolean {
+    return this.#tokens.peek() === Token.field && !this.#tokens.spaced;
+  }
+
+  /** `.a.b.c`, the names of fields one right behind the other. */
+  #fields(): readonly string[] {
+    const opened = this.#names.open();
+    do this.#names.add(this.#tokens.take(1));
+    while (this.#atField());
+    return this.#names.take(opened);
+  }
+
+  #term(kind: TokenKind, start: number): OperandNode | undefined {
+    const tokens = this.#tokens;
+    switch (kind) {
+      case Token.identifier: {
+        const name = tokens.word;
+        tokens.next();
+        const called = this.#functions.get(name) ?? tokens.fail(`function ${quote(name)} not defined`);
+        return { kind: Kind.identifier, start, name, called };
+      }
       case Token.dot:
+        tokens.next();
         return { kind: Kind.dot, start };
       case Token.nil:
+        tokens.next();
         return { kind: Kind.nil, start };
-      case Token.variable:
-        if (!this.variables.includes(token.text)) this.#tokens.fail(`undefined variable ${quote(token.text)}`);
-        return { kind: Kind.variable, start, name: token.text, fields: [] };
-      case Token.field:
-        return { kind: Kind.field, start, fields: [token.text.slice(1)] };
       case Token.bool:
-        return { kind: Kind.bool, start, value: token.text === "true" };
+        return { kind: Kind.bool, start, value: tokens.take() === "true" };
       case Token.number:
       case Token.complex:
       case Token.characterConstant:
-        return this.#number(token);
+        return this.#number(kind, start);
       case Token.leftParenthesis:
         return this.#parenthesized();
       case Token.string:
+        if (tokens.escaped) return this.#literal(start);
+        return { kind: Kind.string, start, value: tokens.take(1, 1), literal: undefined };
       case Token.rawString:
-        return { kind: Kind.string, start, value: this.unquoted(token), text: token.text };
+        return this.#literal(start);
+      default:
+        return undefined;
     }
-    this.#tokens.back(token);
-    return undefined;
+  }
+
+  #literal(start: number): StringNode {
+    const literal = this.#tokens.take();
+    return { kind: Kind.string, start, value: this.#unquoted(literal), literal };
   }
 
   #parenthesized(): PipelineNode {
+    this.#tokens.next();
     this.#tokens.enter();
     const pipeline = this.parse("parenthesized pipeline", Token.rightParenthesis);
     this.#tokens.leave();
     return pipeline;
   }
 
-  #number({ kind, start, text }: LexedToken): NumberNode {
+  #number(kind: TokenKind, start: number): NumberNode {
+    const text = this.#tokens.take();
     if (kind === Token.complex) this.#tokens.fail(`complex numbers are not supported: ${quote(text)}`);
     const value = kind === Token.characterConstant ? this.#characterConstant(text) : parseNumber(text);
     if (typeof value === "string") this.#tokens.fail(value);
@@ -174,7 +202,7 @@ export class PipelineParser {
   }
 
   #characterConstant(text: string): NumberNode["value"] {
-    const [character, ...more] = unquote(text) ?? this.#tokens.fail("invalid syntax");
+    const [character, ...more] = this.#unquoted(text);
     if (character === undefined) this.#tokens.fail("invalid syntax");
     if (more.length > 0) this.#tokens.fail(`malformed character constant: ${text}`);
     const integer = BigInt(character.codePointAt(0)!);
@@ -182,14 +210,6 @@ export class PipelineParser {
   }
 }
 
-type PlainValue = DotNode | NilNode | BoolNode | NumberNode | StringNode;
-
 /** A constant or the dot: nothing that could take the value before it in a pipeline. */
 const isPlainValue = ({ kind }: OperandNode): boolean =>
   kind === Kind.bool || kind === Kind.dot || kind === Kind.nil || kind === Kind.number || kind === Kind.string;
-
-function termText(term: PlainValue): string {
-  if (term.kind === Kind.dot) return ".";
-  if (term.kind === Kind.nil) return "nil";
-  return term.kind === Kind.bool ? String(term.value) : term.text;
-}

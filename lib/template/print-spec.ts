@@ -25,6 +25,12 @@ export const plainSpec: Readonly<PrintSpec> = {
   precision: undefined,
 };
 
+/** Under `%v` the flags `+` and `#` mean something else than under other verbs. */
+export function specOf(verb: string, spec: Readonly<PrintSpec>): Readonly<PrintSpec> {
+  if (spec === plainSpec || (verb !== "v" && verb !== "w")) return spec;
+  return { ...spec, plusV: spec.plus, sharpV: spec.sharp, plus: false, sharp: false };
+}
+
 /** How many characters Go counts: code points. */
 export function runeCount(text: string): number {
   let count = text.length;

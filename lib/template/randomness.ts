@@ -4,25 +4,15 @@ import { createHash } from "node:crypto";
 export class Randomness {
   readonly #seed: string;
   #counter = 0;
-  #rest: Uint8Array = new Uint8Array();
 
   constructor(seed: string) {
     this.#seed = seed;
   }
 
+  /** The next bytes: a hash of any length, since one hash for 32 bytes each would take most of the time of a key. */
   bytes(count: number): Uint8Array {
-    const bytes = new Uint8Array(count);
-    for (let at = 0; at < count; ) {
-      if (this.#rest.length === 0) {
-        this.#rest = createHash("sha256")
-          .update(`${this.#seed}\n${this.#counter++}`)
-          .digest();
-      }
-      const piece = this.#rest.subarray(0, count - at);
-      bytes.set(piece, at);
-      at += piece.length;
-      this.#rest = this.#rest.subarray(piece.length);
-    }
-    return bytes;
+    return createHash("shake256", { outputLength: count })
+      .update(`${this.#seed}\n${this.#counter++}`)
+      .digest();
   }
 }

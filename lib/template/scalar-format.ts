@@ -147,3 +147,29 @@ export function hexOfBytes(bytes: Uint8Array, verb: "x" | "X", spec: Spec): stri
     : prefix + Buffer.from(kept).toString("hex");
   return pad(verb === "X" ? hex.toUpperCase() : hex, spec);
 }
+
+/** What was written of bytes: charts print whole files by mistake, and the same ones again and again. */
+const decimals = new WeakMap<Uint8Array, string>();
+
+/** Bytes as plain numbers with spaces between. */
+export function decimalsOfBytes(bytes: Uint8Array): string {
+  let text = decimals.get(bytes);
+  if (text === undefined) {
+    text = writeDecimals(bytes);
+    decimals.set(bytes, text);
+  }
+  return text;
+}
+
+/** `join` takes five times as long. */
+function writeDecimals(bytes: Uint8Array): string {
+  const text = Buffer.allocUnsafe(bytes.length * 4);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte > 99) text[at++] = 48 + Math.trunc(byte / 100);
+    if (byte > 9) text[at++] = 48 + (Math.trunc(byte / 10) % 10);
+    text[at++] = 48 + (byte % 10);
+    text[at++] = 32;
+  }
+  return text.toString("latin1", 0, Math.max(at - 1, 0));
+}

@@ -1,3 +1,4 @@
+import type { FunctionTable } from "./function-table.ts";
 import { isEmptyList } from "./nodes.ts";
 import { type ParsedTemplate, type ParsedTemplates, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
@@ -38,13 +39,13 @@ export class Scope {
    *
    * @throws TemplateError when it cannot be parsed
    */
-  within(text: string, isFunction: (name: string) => boolean): { scope: Scope; template: ParsedTemplate } {
+  within(text: string, functions: FunctionTable): { scope: Scope; template: ParsedTemplate } {
     const scope = new Scope(this.#texts, this);
     try {
       let parsed = this.#texts.get(text);
       if (parsed === undefined) {
         const source = { name: rootName, text };
-        parsed = templatesOf(source, parseText(source, isFunction));
+        parsed = templatesOf(source, parseText(source, functions));
         this.#texts.add(text, parsed);
       }
       scope.add(parsed);

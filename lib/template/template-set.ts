@@ -96,10 +96,13 @@ function parsed(source: TemplateSource, language: Language): ParsedTemplates {
 }
 
 function parsedText(source: TemplateSource, { all, partials }: Language): ParsedText {
-  const known = partials.get(source.text);
+  const { text } = source;
+  // to look for a text is to hash it, which takes longer than to find out that it is none of those that are kept
+  const isPartial = text.includes("define");
+  const known = isPartial ? partials.get(text) : undefined;
   if (known !== undefined) return known;
-  const parsed = notTooDeep(() => parseText(source, (name) => all.has(name)));
-  if (parsed.definitions.size > 0) partials.add(source.text, parsed);
+  const parsed = notTooDeep(() => parseText(source, all));
+  if (isPartial && parsed.definitions.size > 0) partials.add(text, parsed);
   return parsed;
 }
 

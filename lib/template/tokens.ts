@@ -17,30 +17,22 @@ export const Token = {
   rawString: 14,
   rightDelimiter: 15,
   rightParenthesis: 16,
-  space: 17,
-  string: 18,
-  text: 19,
-  variable: 20,
-  keyword: 21,
-  block: 22,
-  break: 23,
-  continue: 24,
-  dot: 25,
-  define: 26,
-  else: 27,
-  endKeyword: 28,
-  if: 29,
-  nil: 30,
-  range: 31,
-  template: 32,
-  with: 33,
+  string: 17,
+  text: 18,
+  variable: 19,
+  keyword: 20,
+  block: 21,
+  break: 22,
+  continue: 23,
+  dot: 24,
+  define: 25,
+  else: 26,
+  endKeyword: 27,
+  if: 28,
+  nil: 29,
+  range: 30,
+  template: 31,
+  with: 32,
 } as const;
 
 export type TokenKind = (typeof Token)[keyof typeof Token];
-
-export interface LexedToken {
-  readonly kind: TokenKind;
-  readonly start: number;
-  /** Its characters in the text; for an error, the message. */
-  readonly text: string;
-}

@@ -13,7 +13,7 @@ import {
   templateFunction,
   type Value,
 } from "../../lib/template/index.ts";
-import { data, execute, functions, map, options } from "./go.ts";
+import { bytes, data, execute, functions, map, options } from "./go.ts";
 
 const tooExpensive = (error: unknown): boolean =>
   error instanceof RejectedError && error.code === "TEMPLATE_TOO_EXPENSIVE";
@@ -150,6 +150,12 @@ test("random bytes depend on the seed alone", () => {
   assert.notEqual(first, set.execute("t", null, { ...options(), seed: "other" }));
   const [, one, two] = /^(\[.*\])(\[.*\])$/.exec(first)!;
   assert.notEqual(one, two);
+});
+
+test("bytes are printed as numbers, the same ones each time and others as others", () => {
+  const set = parseTemplates([{ name: "t", text: "{{ .a }}{{ .b }}{{ .a }}{{ .none }}" }], functions);
+  const values = map({ a: bytes("a\0~\u00ff"), b: bytes("b"), none: bytes("") });
+  assert.equal(set.execute("t", values, options()), "[97 0 126 195 191][98][97 0 126 195 191][]");
 });
 
 test("an aborted signal stops before anything is executed", () => {

@@ -98,10 +98,11 @@ function repeat(context: CallContext, count: bigint, text: string): string {
 
 function indent(context: CallContext, spaces: bigint, text: string): string {
   const pad = repeat(context, spaces, " ");
-  if (!text.includes("\n")) return pad + text;
-  const lines = text.split("\n");
-  spendText(context, text.length + lines.length * pad.length);
-  return pad + lines.join(`\n${pad}`);
+  let lines = 1;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  if (lines === 1) return pad + text;
+  spendText(context, text.length + lines * pad.length);
+  return pad + text.replaceAll("\n", `\n${pad}`);
 }
 
 /** Replaces every occurrence; an empty one is before each character, and at the end. (strings.ReplaceAll) */

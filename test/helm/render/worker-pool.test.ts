@@ -56,10 +56,11 @@ test("one message after the other starts one worker", async () => {
 });
 
 test("work that hangs is ended at the time limit, and the next is done by another worker", async () => {
-  const one = pool({ size: 1, timeLimit: 300 });
+  // the next worker has to start within it, on a busy machine too
+  const one = pool({ size: 1, timeLimit: 3000 });
   const hanging = one.run({ wish: "hang" });
   const next = one.run({ value: 7 });
-  await assert.rejects(hanging, /refused: it took more than 0\.3 seconds/);
+  await assert.rejects(hanging, /refused: it took more than 3 seconds/);
   assert.equal(asAnswer(await next).value, 7);
 });
 
