@@ -73,8 +73,8 @@ const may: Readonly<Record<string, readonly string[]>> = {
 /**
  * Entrances besides a folder's index.ts: hosts, each with an SDK that the others must not load; the functions for
  * templates, which few of the template engine's users need; the reader of image lists, which mirrors start without all that
- * charts need; what renders charts, which threads load and those who have threads do not; what a thread of its own begins
- * with.
+ * charts need; what renders charts, which threads load and those who have threads do not; what starts such a thread, before
+ * all else is loaded; what it begins with.
  */
 const entrances: readonly string[] = [
   "lib/runtime/knative.ts",
@@ -83,7 +83,9 @@ const entrances: readonly string[] = [
   "lib/template/functions/index.ts",
   "lib/images/lists.ts",
   "lib/helm/render/index.ts",
+  "lib/helm/render/chart-threads.ts",
   "lib/helm/render/worker.ts",
+  "lib/images/optional/threads.ts",
   "lib/images/optional/worker.ts",
 ];
 

@@ -15,7 +15,6 @@ export { type Problem, type ReconcileOptions, reconcile } from "./index/reconcil
 export type { Claim } from "./index/record.ts";
 export { projectScope, type Scope, type Split, wholeScope } from "./index/scope.ts";
 export { type Hint, type IndexUpdate, refreshRecords, writeIndex } from "./index/update.ts";
-export { openChartThreads, openRenderer, type RendererOptions } from "./render/renderer.ts";
-export type { WorkerPool } from "./render/worker-pool.ts";
+export { openRenderer, type RendererOptions } from "./render/renderer.ts";
 export type { InProcess, RenderedTemplate, Renderer, RenderOptions } from "./renderer.ts";
 export { ChartRepository, type ChartRepositorySettings } from "./serve/chart-repository.ts";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { RejectedError } from "../../errors.ts";
 import type { InProcess, Renderer } from "../renderer.ts";
 import type { Answer, Question } from "./answer.ts";
-import { WorkerPool } from "./worker-pool.ts";
+import { openChartThreads } from "./chart-threads.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 
 /** Moves with every change that can make the result another one: findings are cached under it. */
 const VERSION = "stowage 3, renders as helm 4.1.4";
@@ -49,23 +50,6 @@ async function answerOf(question: Question, pool: WorkerPool | undefined, signal
   if (pool !== undefined) return (await pool.run(question, signal)) as Answer;
   const { answerTo } = await import("./answer.ts");
   return answerTo(question);
-}
-
-/**
- * Threads for work on one chart at a time, each bounded in time and memory.
- *
- * @param file what a thread runs
- * @returns undefined where there are to be none
- */
-export function openChartThreads(file: string | undefined, { threads, timeLimit }: InProcess): WorkerPool | undefined {
-  if (threads === 0 || file === undefined) return undefined;
-  return new WorkerPool({
-    file,
-    size: threads,
-    timeLimit: timeLimit * 1000,
-    memoryLimit: 1024,
-    refuse: (why, cause) => new RejectedError("CHART_UNRENDERABLE", `Cannot render chart: ${why}`, { cause }),
-  });
 }
 
 /** The worker is a file of its own, beside this one as source, and beside the file this is built into. */

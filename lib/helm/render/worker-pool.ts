@@ -4,6 +4,8 @@ export interface PoolOptions {
   readonly file: string;
   /** Most workers at a time. Each is started when there is work that no other one is free for. */
   readonly size: number;
+  /** One of them that was started already, by {@linkcode startWorker}. */
+  readonly started?: Worker | undefined;
   /** Milliseconds a job may take before its worker is ended. */
   readonly timeLimit: number;
   /** Megabytes of JavaScript objects a worker may hold before it is ended. */
@@ -25,6 +27,15 @@ interface Job {
   readonly settle: PromiseWithResolvers<unknown>;
 }
 
+/** Start a worker for a pool with the same file and limit. It does not keep the process alive. */
+export function startWorker(file: string, memoryLimit: number): Worker {
+  // flags of the process are not for its threads: `--eval` and the like would be refused there
+  const resourceLimits = { maxOldGenerationSizeMb: memoryLimit, maxYoungGenerationSizeMb: youngGeneration };
+  const worker = new Worker(file, { execArgv: [], resourceLimits });
+  worker.unref();
+  return worker;
+}
+
 /**
  * Workers that answer one message at a time. Work that hangs is ended from outside, with its worker, and harms no other.
  * Idle workers do not keep the process alive.
@@ -37,6 +48,7 @@ export class WorkerPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    if (options.started !== undefined) this.#idle.push(options.started);
   }
 
   /** @returns what the worker answers @throws what `refuse` makes of a worker's end; the reason of an abort */
@@ -63,15 +75,9 @@ export class WorkerPool {
   #next(): void {
     while (this.#waiting.length > 0 && this.#running < this.#options.size) {
       this.#running++;
-      void this.#work(this.#idle.pop() ?? this.#start(), this.#waiting.shift()!);
+      const { file, memoryLimit } = this.#options;
+      void this.#work(this.#idle.pop() ?? startWorker(file, memoryLimit), this.#waiting.shift()!);
     }
-  }
-
-  #start(): Worker {
-    const { file, memoryLimit } = this.#options;
-    // flags of the process are not for its threads: `--eval` and the like would be refused there
-    const resourceLimits = { maxOldGenerationSizeMb: memoryLimit, maxYoungGenerationSizeMb: youngGeneration };
-    return new Worker(file, { execArgv: [], resourceLimits });
   }
 
   async #work(worker: Worker, { message, signal, settle }: Job): Promise<void> {

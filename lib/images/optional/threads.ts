@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ChartPlace, InProcess, WorkerPool } from "../../helm/index.ts";
+import type { Worker } from "node:worker_threads";
+import type { ChartPlace, InProcess } from "../../helm/index.ts";
+import { openChartThreads, startChartThread, type WorkerPool } from "../../helm/render/chart-threads.ts";
 import type { Answer, Question } from "./answer.ts";
 import type { ExploreOptions } from "./explore.ts";
 
@@ -16,23 +18,30 @@ export async function findOnThread(
   settings: InProcess,
 ): Promise<Answer> {
   const question: Question = { chart, options };
-  const pool = await poolOf(settings);
+  const pool = poolOf(settings);
   if (pool !== undefined) return (await pool.run(question, signal)) as Answer;
   const { answer } = await import("./answer.ts");
   return answer(question);
 }
 
-const pools = new WeakMap<InProcess, Promise<WorkerPool | undefined>>();
+const pools = new WeakMap<InProcess, { readonly pool: WorkerPool | undefined }>();
 
-function poolOf(settings: InProcess): Promise<WorkerPool | undefined> {
-  const pool = pools.get(settings) ?? openPool(settings);
-  pools.set(settings, pool);
-  return pool;
+function poolOf(settings: InProcess): WorkerPool | undefined {
+  const known = pools.get(settings) ?? { pool: openChartThreads(workerFile(), settings, prepared) };
+  if (!pools.has(settings)) prepared = undefined;
+  pools.set(settings, known);
+  return known.pool;
 }
 
-async function openPool(settings: InProcess): Promise<WorkerPool | undefined> {
-  const { openChartThreads } = await import("../../helm/index.ts");
-  return openChartThreads(workerFile(), settings);
+let prepared: Worker | undefined;
+
+/**
+ * Start a thread for the first pool, while the process still loads what finds out which charts there are. A command that
+ * lists the images of one chart takes a fifth less time so.
+ */
+export function prepareThread(): void {
+  const file = workerFile();
+  if (file !== undefined) prepared ??= startChartThread(file);
 }
 
 /** The worker is a file of its own, beside this one as source, and beside the file this is built into. */

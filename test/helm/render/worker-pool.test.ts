@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type PoolOptions, WorkerPool } from "../../../lib/helm/render/worker-pool.ts";
+import { type PoolOptions, startWorker, WorkerPool } from "../../../lib/helm/render/worker-pool.ts";
 
 const work = await mkdtemp(join(tmpdir(), "stowage-pool-"));
 after(() => rm(work, { recursive: true, force: true }));
@@ -53,6 +53,13 @@ test("one message after the other starts one worker", async () => {
   const two = pool();
   const first = asAnswer(await two.run({ value: 1 }));
   assert.equal(asAnswer(await two.run({ value: 2 })).threadId, first.threadId);
+});
+
+test("a worker that was started before gets the first message, and harms nobody when there is none", async () => {
+  const started = startWorker(file, 64);
+  const { threadId } = started;
+  assert.equal(asAnswer(await pool({ started }).run({ value: 1 })).threadId, threadId);
+  startWorker(file, 64);
 });
 
 test("work that hangs is ended at the time limit, and the next is done by another worker", async () => {
