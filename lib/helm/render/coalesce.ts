@@ -14,8 +14,6 @@ export interface ValuesTree {
   readonly dependencies: readonly ValuesTree[];
 }
 
-export type Warn = (warning: string) => void;
-
 /** `coalesce` lets a null remove a default; `merge` keeps it, for a later coalescing to see. */
 type Nulls = "coalesce" | "merge";
 
@@ -28,18 +26,13 @@ type Nulls = "coalesce" | "merge";
  *
  * @throws Refusal where a value stands in place of a subchart's table
  */
-export function coalesceValues(chart: ValuesTree, values: Table, warn: Warn): Table {
-  return coalesce(chart, deepCopy(values), "coalesce", "", warn);
+export function coalesceValues(chart: ValuesTree, values: Table): Table {
+  return coalesce(chart, deepCopy(values), "coalesce");
 }
 
 /** The same with every null kept: for values that are coalesced once more later. @throws Refusal */
-export function mergeValues(chart: ValuesTree, values: Table, warn: Warn): Table {
-  return coalesce(chart, deepCopy(values), "merge", "", warn);
-}
-
-/** Merge `source` into `target`, which wins and is changed; nulls are kept. @returns target */
-export function mergeTables(target: Table, source: Table, warn: Warn): Table {
-  return uniteTables(target, source, "merge", "", warn);
+export function mergeValues(chart: ValuesTree, values: Table): Table {
+  return coalesce(chart, deepCopy(values), "merge");
 }
 
 export function deepCopy(table: Table): Table {
@@ -53,22 +46,22 @@ function copyOf(value: Value): Value {
   return Array.isArray(value) ? value.map(copyOf) : value;
 }
 
-function coalesce(chart: ValuesTree, target: Table, nulls: Nulls, prefix: string, warn: Warn): Table {
-  const path = joined(prefix, chart.name);
-  coalesceDefaults(chart, target, nulls, path, warn);
+function coalesce(chart: ValuesTree, target: Table, nulls: Nulls): Table {
+  coalesceDefaults(chart, target, nulls);
   for (const subchart of chart.dependencies) {
     const found = target.get(subchart.name);
     if (target.has(subchart.name) && !isTable(found as Value)) {
       throw new Refusal(`type mismatch on ${subchart.name}: the values of a subchart must be a mapping`);
     }
     const below: Table = isTable(found as Value) ? (found as Table) : new Map();
-    passGlobals(below, target, path, warn);
-    target.set(subchart.name, coalesce(subchart, below, nulls, path, warn));
+    passGlobals(below, target);
+    target.set(subchart.name, coalesce(subchart, below, nulls));
   }
   return target;
 }
 
-function coalesceDefaults(chart: ValuesTree, target: Table, nulls: Nulls, path: string, warn: Warn): void {
+/** What does not fit is passed over: a default that is no table where the values say one, and the other way round. */
+function coalesceDefaults(chart: ValuesTree, target: Table, nulls: Nulls): void {
   for (const [key, byDefault] of chart.values) {
     if (!target.has(key)) {
       target.set(key, copyOf(byDefault));
@@ -76,58 +69,57 @@ function coalesceDefaults(chart: ValuesTree, target: Table, nulls: Nulls, path: 
     }
     const value = target.get(key);
     if (value === null && nulls === "coalesce") target.delete(key);
-    else if (isTable(value)) {
-      if (isTable(byDefault)) {
-        // the subchart coalesces its own table later: it has to see the nulls
-        const ofSubchart = chart.dependencies.some(({ name }) => name === key);
-        uniteTables(value, deepCopy(byDefault), ofSubchart ? "merge" : nulls, joined(path, key), warn);
-      } else if (byDefault !== null) warn(`skipped value for ${path}.${key}: Not a table.`);
+    else if (isTable(value) && isTable(byDefault)) {
+      // the subchart coalesces its own table later: it has to see the nulls
+      const ofSubchart = chart.dependencies.some(({ name }) => name === key);
+      addDefaults(value, byDefault, ofSubchart ? "merge" : nulls);
     }
   }
 }
 
+/** What {@linkcode mergeTables} makes of `target` with a copy of the defaults, of which only what is missing is copied. */
+function addDefaults(target: Table, defaults: Table, nulls: Nulls): void {
+  for (const [key, byDefault] of defaults) {
+    const present = target.get(key);
+    if (present === null) {
+      if (nulls === "coalesce" && byDefault !== null) target.delete(key);
+    } else if (isTable(byDefault) && isTable(present)) addDefaults(present, byDefault, nulls);
+    else if (present === undefined && !target.has(key)) target.set(key, copyOf(byDefault));
+  }
+}
+
 /** Copy the globals of `source` into `target`: the parent's win, but for tables on top of anything else. */
-function passGlobals(target: Table, source: Table, path: string, warn: Warn): void {
+function passGlobals(target: Table, source: Table): void {
   const own = target.has("global") ? target.get("global") : new Map();
   const given = source.has("global") ? source.get("global") : new Map();
-  if (!isTable(own) || !isTable(given)) {
-    warn(`skipping globals because ${isTable(own) ? "source" : "destination"} global is not a table.`);
-    return;
-  }
+  if (!isTable(own) || !isTable(given)) return;
   for (const [key, value] of given) {
     const present = own.get(key);
     if (isTable(value)) {
       // one level deep: the tables within stay shared with the parent, as in helm
       const copy = new Map(value);
       if (!own.has(key)) own.set(key, copy);
-      else if (isTable(present)) own.set(key, uniteTables(copy, present, "merge", joined(path, key), warn));
-      else warn(`Conflict: cannot merge map onto non-map for ${JSON.stringify(key)}. Skipping.`);
-    } else if (isTable(present)) warn(`key ${key} is table. Skipping`);
-    else own.set(key, value);
+      else if (isTable(present)) own.set(key, mergeTables(copy, present));
+    } else if (!isTable(present)) own.set(key, value);
   }
   target.set("global", own);
 }
 
-/** Both are changed: `target` gets what it lacks, and `source` the nulls of `target`. */
-function uniteTables(target: Table, source: Table, nulls: Nulls, prefix: string, warn: Warn): Table {
-  const removable = new Set<string>();
-  for (const [key, value] of source) if (value !== null) removable.add(key);
+/**
+ * Merge `source` into `target`, which wins; nulls are kept. Both are changed: `target` gets what it lacks, and `source` the
+ * nulls of `target`.
+ *
+ * @returns target
+ */
+export function mergeTables(target: Table, source: Table): Table {
   for (const [key, value] of target) if (value === null) source.set(key, null);
   for (const [key, value] of source) {
     const present = target.get(key);
     if (!target.has(key)) target.set(key, value);
-    else if (present === null && nulls === "coalesce" && removable.has(key)) target.delete(key);
-    else if (isTable(value)) {
-      if (isTable(present)) uniteTables(present, value, nulls, joined(prefix, key), warn);
-      else warn(`cannot overwrite table with non table for ${joined(prefix, key)}`);
-    } else if (isTable(present) && value !== null) {
-      warn(`destination for ${joined(prefix, key)} is a table. Ignoring non-table value`);
-    }
+    else if (isTable(value) && isTable(present)) mergeTables(present, value);
   }
   return target;
 }
-
-const joined = (prefix: string, key: string): string => (prefix === "" ? key : `${prefix}.${key}`);
 
 /** The table at a dotted path. @returns undefined where there is none */
 export function tableAt(values: Table, path: string): Table | undefined {

@@ -7,10 +7,27 @@ type Methods = TypedMap["methods"];
 
 /** `.Files`: a map of contents by path that also has methods (helm v4.1.4 pkg/engine/files.go). */
 export function filesObject(files: readonly ChartFile[]): TypedMap {
-  return filesMap(files.map(({ path, bytes }) => [path, bytes]));
+  const made = known.get(files) ?? partsOf(files.map(({ path, bytes }) => [path, bytes]));
+  known.set(files, made);
+  return new TypedMap("engine.files", made.files, made.methods);
 }
 
-function filesMap(files: readonly (readonly [path: string, bytes: Uint8Array])[]): TypedMap {
+type Files = readonly (readonly [path: string, bytes: Uint8Array])[];
+
+/** What every render of a chart may share: a template can change the map itself, but not these. */
+interface Parts {
+  readonly files: Files;
+  readonly methods: Methods;
+}
+
+const known = new WeakMap<readonly ChartFile[], Parts>();
+
+function filesMap(some: Files): TypedMap {
+  const { files, methods } = partsOf(some);
+  return new TypedMap("engine.files", files, methods);
+}
+
+function partsOf(files: Files): Parts {
   const contents = new Map(files);
   const read = ({ spend }: CallContext, path: string): Uint8Array => {
     const bytes = contents.get(path) ?? nothing;
@@ -52,7 +69,7 @@ function filesMap(files: readonly (readonly [path: string, bytes: Uint8Array])[]
       templateFunction([], (context) => mapping(context, (bytes) => Buffer.from(bytes).toString("base64"))),
     ],
   ]);
-  return new TypedMap("engine.files", files, methods);
+  return { files, methods };
 }
 
 const nothing = new Uint8Array();

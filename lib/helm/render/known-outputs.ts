@@ -3,8 +3,9 @@ import type { Table } from "./coalesce.ts";
 import type { PlacedChart } from "./dependencies.ts";
 import { Effect } from "./effect.ts";
 import type { TemplateOutput } from "./manifests.ts";
+import { Place, sharedIn } from "./places.ts";
 import type { ChartTemplate } from "./template-data.ts";
-import { isCopyOfValues, SharedChange, SharedState, sharedIn, Trace } from "./watched-values.ts";
+import { isCopyOfValues, SharedChange, SharedState, Trace } from "./watched-values.ts";
 
 /** Characters of output kept for one chart. */
 const MAX_KEPT = 16 * 1024 * 1024;
@@ -19,34 +20,46 @@ interface Known {
   readonly calls: ReadonlyMap<string, string | undefined>;
   /** Whether failures were passed over or not; undefined where there were none, so that it does not matter. */
   readonly tolerant: boolean | undefined;
+  /** Whether the branches that it leaves out were explored. */
+  readonly explored: boolean;
+  /** The set in which these templates were last found in these files. */
+  set: TemplateSet;
 }
+
+/** By the name of a template, those that were used last first. */
+type KnownOfChart = Map<string, Known[]>;
 
 /**
  * What templates put out in earlier renders of one chart, with what they read of the values: where that is the same, they
  * put out the same, and change the same for the templates after them.
  */
 export class KnownOutputs {
-  readonly #known = new Map<string, Known[]>();
+  /** By what the templates of a chart see besides values. */
+  readonly #known = new Map<string, KnownOfChart>();
+  readonly top = new Place();
   #left = MAX_KEPT;
   #usable = true;
 
   /**
    * @param circumstances everything besides the chart and its values that templates see
+   * @param explores whether the render explores: what an earlier one has explored is not explored once more
    * @returns undefined where nothing can be known
    */
-  begin(root: PlacedChart, values: Table, circumstances: string): KnownOfRender | undefined {
-    return this.#usable ? new KnownOfRender(this, root, values, circumstances) : undefined;
+  begin(root: PlacedChart, values: Table, circumstances: string, explores: boolean): KnownOfRender | undefined {
+    return this.#usable ? new KnownOfRender(this, root, values, circumstances, explores) : undefined;
   }
 
-  of(key: string): readonly Known[] {
-    return this.#known.get(key) ?? [];
+  ofChart(scope: string): KnownOfChart {
+    const known = this.#known.get(scope) ?? new Map<string, Known[]>();
+    this.#known.set(scope, known);
+    return known;
   }
 
-  keep(key: string, known: Known): void {
+  keep(all: Known[], known: Known): void {
     this.#left -= known.outcome instanceof TemplateError ? 0 : known.outcome.text.length;
     if (this.#left < 0) return;
-    const all = this.#known.get(key) ?? [];
-    this.#known.set(key, [known, ...all].slice(0, MAX_OUTPUTS));
+    if (all.length === MAX_OUTPUTS) all.pop();
+    all.unshift(known);
   }
 
   giveUp(): void {
@@ -58,21 +71,36 @@ export class KnownOutputs {
 /** What is known while a chart is rendered once more. */
 export class KnownOfRender {
   readonly #outputs: KnownOutputs;
-  readonly #shared = new SharedState();
+  readonly #shared: SharedState;
+  readonly #explores: boolean;
   /** What templates are to be given as values. */
   readonly values: Table;
-  /** By the path of a chart: what its templates see besides values. */
-  readonly #scopes: ReadonlyMap<string, string>;
+  /** What each template that was executed, or known, depended on. */
+  readonly effects = new Map<string, Effect>();
+  /** By the path of a chart. */
+  readonly #known: ReadonlyMap<string, KnownOfChart>;
 
-  constructor(outputs: KnownOutputs, root: PlacedChart, values: Table, circumstances: string) {
+  constructor(outputs: KnownOutputs, root: PlacedChart, values: Table, circumstances: string, explores: boolean) {
     this.#outputs = outputs;
+    this.#explores = explores;
+    this.#shared = new SharedState(outputs.top);
     this.values = this.#shared.share("values", values);
-    this.#scopes = new Map(scopesOf(root).map(([path, scope]) => [path, `${circumstances}\0${scope}`]));
+    this.#known = new Map(
+      scopesOf(root).map(([path, scope]) => [path, outputs.ofChart(`${circumstances}\0${path}\0${scope}`)]),
+    );
   }
 
   /** What a chart's templates are to be given as data. @param path of the chart */
   dataOf(path: string, data: Table): Table {
     return this.#shared.share(`data of ${path}`, data, new Set([...data.keys(), "Template"]));
+  }
+
+  enterBranch(): void {
+    this.#shared.enterBranch();
+  }
+
+  leaveBranch(): void {
+    this.#shared.leaveBranch();
   }
 
   /**
@@ -86,33 +114,55 @@ export class KnownOfRender {
     execute: (watch: ExecutionWatch) => TemplateOutput,
     errors: (() => number) | undefined,
   ): TemplateOutput {
-    const key = `${name}\0${this.#scopes.get(chart)}`;
+    const ofChart = this.#known.get(chart)!;
+    const all = ofChart.get(name) ?? [];
+    ofChart.set(name, all);
     const tolerant = errors !== undefined;
-    let known = this.#outputs
-      .of(key)
-      .find(
-        (each) =>
-          (each.tolerant ?? tolerant) === tolerant &&
-          each.calls.entries().every(([called, file]) => set.fileOf(called) === file) &&
-          each.effect.holdsIn(this.#shared),
-      );
-    if (known !== undefined) known.effect.repeatIn(this.#shared);
-    else {
+    const found = all.findIndex(
+      (each) =>
+        (each.tolerant ?? tolerant) === tolerant &&
+        (each.explored || !this.#explores) &&
+        hasCalls(each, set) &&
+        each.effect.holdsIn(this.#shared),
+    );
+    let known = all[found];
+    if (known !== undefined) {
+      known.effect.repeatIn(this.#shared);
+      if (found > 0) all.unshift(...all.splice(found, 1));
+    } else {
       const calls = new Map<string, string | undefined>();
       const watch: ExecutionWatch = {
         calling: (called) => calls.set(called, set.fileOf(called)),
-        changing,
+        changing: (map) => this.#shared.isExploring || changing(map),
       };
       const before = errors?.();
       this.#shared.trace = new Trace();
       const outcome = outcomeOf(() => execute(watch));
+      // what it put into the state it may have changed afterwards without the state
+      if (this.#shared.trace.writes.length > 0) this.#shared.changed();
       const failed = outcome instanceof TemplateError || errors?.() !== before;
-      known = { outcome, effect: new Effect(this.#shared.trace), calls, tolerant: failed ? tolerant : undefined };
-      this.#outputs.keep(key, known);
+      known = {
+        outcome,
+        effect: new Effect(this.#shared.trace),
+        calls,
+        tolerant: failed ? tolerant : undefined,
+        explored: this.#explores,
+        set,
+      };
+      this.#outputs.keep(all, known);
     }
+    this.effects.set(name, known.effect);
     if (known.outcome instanceof TemplateError) throw known.outcome;
     return known.outcome;
   }
+}
+
+/** Whether a set has the templates that were called in the same files. */
+function hasCalls(known: Known, set: TemplateSet): boolean {
+  if (known.set === set) return true;
+  for (const [called, file] of known.calls) if (set.fileOf(called) !== file) return false;
+  known.set = set;
+  return true;
 }
 
 /** Values and data tell by themselves that they are changed, and copies are nobody else's: what a chart notes does not. */

@@ -7,10 +7,10 @@ import {
   type TemplateSource,
   templateFunction,
 } from "../../template/index.ts";
-import type { Chart } from "./chart.ts";
 import { type ChartFile, textOf } from "./chart-source.ts";
+import type { PlacedChart } from "./dependencies.ts";
 import type { Failures } from "./render-failures.ts";
-import type { ChartTemplate } from "./template-data.ts";
+import { type PlacedTemplate, templatesOf } from "./template-data.ts";
 
 /** The two functions that need the templates of the render, beside all others. */
 const functions: FunctionTable = new Map([
@@ -20,17 +20,13 @@ const functions: FunctionTable = new Map([
   ["tpl", templateFunction(["string", "any"], ({ evaluate }, text, data) => evaluate(text, data))],
 ]);
 
-/** Tells lists of templates apart. */
-export const namesOf = (templates: readonly ChartTemplate[]): string => templates.map(({ name }) => name).join("\n");
-
-/** The sets a chart's templates were parsed to: other values need no other one, unless they switch subcharts. */
-const parsed = new WeakMap<Chart, Map<string, TemplateSet>>();
-const MAX_SETS = 6;
+/** The sets that templates were parsed to: other values need no other one, unless they switch subcharts. */
+const parsed = new WeakMap<PlacedChart, TemplateSet>();
 
 /** By the file, and the place it has there: other sets of templates hold most of the same ones. */
 const sourcesOfFiles = new WeakMap<ChartFile, Map<string, TemplateSource>>();
 
-function sourceOf({ name, file }: ChartTemplate): TemplateSource {
+function sourceOf({ name, file }: PlacedTemplate): TemplateSource {
   const ofFile = sourcesOfFiles.get(file) ?? new Map<string, TemplateSource>();
   sourcesOfFiles.set(file, ofFile);
   const source = ofFile.get(name) ?? { name, text: textOf(file.bytes) };
@@ -38,21 +34,16 @@ function sourceOf({ name, file }: ChartTemplate): TemplateSource {
   return source;
 }
 
-/** The templates of a chart, without those that cannot be parsed where failures are tolerated. */
-export function parse(chart: Chart, templates: readonly ChartTemplate[], failures: Failures): TemplateSet {
-  const names = namesOf(templates);
-  const sets = parsed.get(chart) ?? new Map<string, TemplateSet>();
-  parsed.set(chart, sets);
-  const known = sets.get(names);
+/** The templates of a chart and all below it, without those that cannot be parsed where failures are tolerated. */
+export function parse(root: PlacedChart, failures: Failures): TemplateSet {
+  const known = parsed.get(root);
   if (known !== undefined) return known;
+  const templates = templatesOf(root);
   const sources = new Map(templates.map((template) => [template.name, sourceOf(template)]));
   for (;;) {
     try {
       const set = parseTemplates(sources.values(), functions);
-      if (sources.size === templates.length) {
-        if (sets.size >= MAX_SETS) sets.delete(sets.keys().next().value!);
-        sets.set(names, set);
-      }
+      if (sources.size === templates.length) parsed.set(root, set);
       return set;
     } catch (error) {
       const failed = error instanceof TemplateError ? error.place.name : undefined;

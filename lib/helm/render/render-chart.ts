@@ -1,18 +1,21 @@
-import { type BranchText, Budget, type ExecutionWatch, Exploration, pathsOf } from "../../template/index.ts";
+import { Budget, type ExecutionWatch, type TemplateSet } from "../../template/index.ts";
 import { compareUtf8 } from "../../yaml/index.ts";
 import type { RenderOptions } from "../renderer.ts";
 import { capabilitiesObject, type KubeVersion, parseKubeVersion } from "./capabilities.ts";
 import type { Chart } from "./chart.ts";
-import { textOf } from "./chart-source.ts";
+import { type ChartFile, textOf } from "./chart-source.ts";
 import { coalesceValues, type Table } from "./coalesce.ts";
 import { type PlacedChart, placeChart } from "./dependencies.ts";
+import type { Effect } from "./effect.ts";
+import { type ExploreRequest, Explorer } from "./explorer.ts";
 import type { KnownOfRender, KnownOutputs } from "./known-outputs.ts";
 import { inInstallOrder, KnownManifests, type Manifest, TemplateOutput } from "./manifests.ts";
 import { parse } from "./parsed-templates.ts";
 import { Refusal } from "./refusal.ts";
 import { Failures, type RenderFailure } from "./render-failures.ts";
-import { type ChartTemplate, chartTemplates, isPartial, ValuesMap } from "./template-data.ts";
+import { type ChartTemplate, chartTemplates } from "./template-data.ts";
 import { checkSchemas } from "./values-schema.ts";
+import type { VersionUse } from "./version-use.ts";
 import { inRange } from "./versions.ts";
 import { SharedChange } from "./watched-values.ts";
 
@@ -40,20 +43,11 @@ export interface RenderRequest extends Told {
   readonly explore?: ExploreRequest;
   /** What was in the outputs of earlier renders of the chart. */
   readonly known?: KnownManifests;
-  /** What templates put out in earlier renders of the chart. Not together with `explore`, unless that reports nothing. */
+  /** What templates put out in earlier renders of the chart. Those that are known are not explored once more. */
   readonly outputs?: KnownOutputs | undefined;
+  /** Is told what looks at the Kubernetes version. */
+  readonly versionUse?: VersionUse | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface ExploreRequest {
-  /**
-   * Gets what each branch would have put out, and the template that was executed: the branch may lie in another one. Without
-   * it no branch is explored, and statements that fail are only passed over.
-   */
-  readonly report?: (branch: BranchText, template: string) => void;
-  /** Whether a branch of this source text is worth exploring. */
-  consider?(source: string): boolean;
-  readonly budget?: Budget;
 }
 
 export interface ChartRender {
@@ -61,14 +55,14 @@ export interface ChartRender {
   readonly manifests: readonly Manifest[];
   /** Empty unless the request is tolerant. */
   readonly failures: readonly RenderFailure[];
-  /** What helm would warn about: values that are passed over. */
-  readonly warnings: readonly string[];
   /** Whether branches were left out because exploring them cost too much. */
   readonly exhausted: boolean;
   /** The charts that took part, the rendered one at the root. */
   readonly root: PlacedChart;
   /** Values as the templates saw them at the beginning. */
   readonly values: Table;
+  /** What templates depended on, as far as that is known. */
+  readonly effects: ReadonlyMap<string, Effect>;
 }
 
 /** Templates see a fixed time, and random values that are always the same. */
@@ -85,65 +79,55 @@ const SEED = "stowage";
  */
 export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   const failures = new Failures(request.tolerant ?? false);
-  const warnings: string[] = [];
-  const warn = (warning: string): void => void warnings.push(warning);
   const { kubeVersion, values: given, budget = new Budget() } = request;
   const kube = parseKubeVersion(kubeVersion);
   if (kube === undefined) throw new Refusal(`invalid kube version '${kubeVersion}'`);
   const name = releaseName(request.releaseName);
   if (chart.metadata.type === "library") throw new Refusal("library charts are not installable");
   failures.collect(undefined, () => checkDependencies(chart));
-  const root = placeChart(chart, given, inRange, warn);
-  const values = coalesceValues(root, given, warn);
+  const root = placeChart(chart, given);
+  const values = coalesceValues(root, given);
   if (!request.skipSchemaValidation) {
     failures.collect(undefined, () => checkSchemas(root, values, (operations) => budget.spend(operations)));
   }
+  const { versionUse } = request;
+  versionUse?.begin("Chart.yaml");
+  versionUse?.read();
   failures.collect(undefined, () => checkKubeVersion(chart, kube));
-  const capabilities = capabilitiesObject(kube, request.apiVersions ?? []);
+  const plain = capabilitiesObject(kube, request.apiVersions ?? []);
+  const capabilities = versionUse === undefined ? plain : versionUse.watched(plain);
   const release = { name, namespace: request.namespace ?? "default", capabilities };
-  const explorer = request.explore && new Explorer(request.explore, values, failures.tolerated);
   const { known = new KnownManifests() } = request;
-  const remembered = request.outputs?.begin(root, values, circumstancesOf(request));
+  const remembered = request.outputs?.begin(
+    root,
+    values,
+    circumstancesOf(request),
+    request.explore?.report !== undefined,
+  );
+  const explorer = request.explore && new Explorer(request.explore, values, failures.tolerated, remembered);
   const templates = chartTemplates(root, remembered?.values ?? values, release, (path, data) =>
     remembered === undefined ? data : remembered.dataOf(path, data),
   );
   let outputs: readonly TemplateOutput[];
   try {
-    outputs = execute(chart, templates, { budget, signal: request.signal }, explorer, remembered, failures);
+    outputs = execute(parse(root, failures), templates, { ...request, budget }, explorer, remembered, failures);
   } catch (error) {
     if (!(error instanceof SharedChange)) throw error;
     request.outputs?.giveUp();
     return renderChart(chart, { ...request, outputs: undefined });
   }
-  const manifests = outputs.flatMap((output) => failures.collect(output.name, () => output.manifests(known)) ?? []);
+  const manifests = outputs.flatMap((output) => {
+    versionUse?.begin(output.name);
+    return failures.collect(output.name, () => output.manifests(known)) ?? [];
+  });
   return {
     manifests: arranged(root, manifests, known, request),
     failures: failures.all,
-    warnings,
-    exhausted: explorer?.exploration.exhausted ?? false,
+    exhausted: explorer?.exhausted ?? false,
     root,
     values,
+    effects: remembered?.effects ?? new Map(),
   };
-}
-
-/** Explores all templates of a chart, and knows which of them is executed. */
-class Explorer {
-  readonly exploration: Exploration;
-  template = "";
-
-  constructor({ report, ...options }: ExploreRequest, values: Table, tolerant: boolean) {
-    if (report === undefined) {
-      this.exploration = new Exploration({ ...options, tolerant });
-      return;
-    }
-    const pathOf = pathsOf(values);
-    this.exploration = new Exploration({
-      ...options,
-      tolerant,
-      report: (branch) => report(branch, this.template),
-      pathOf: (map) => pathOf(map instanceof ValuesMap ? map.table : map),
-    });
-  }
 }
 
 /** The rule for release names (helm v4.1.4 pkg/chart/v2/util/validate_name.go). */
@@ -172,35 +156,50 @@ function checkKubeVersion({ metadata: { kubeVersion } }: Chart, kube: KubeVersio
   }
 }
 
-/** Execute every template that is no partial. NOTES.txt has to work like all others, and is left out then. */
+/** Execute the templates. NOTES.txt has to work like all others, and is left out then. */
 function execute(
-  chart: Chart,
+  set: TemplateSet,
   templates: readonly ChartTemplate[],
-  { budget, signal }: { readonly budget: Budget; readonly signal: AbortSignal | undefined },
+  { budget, signal, versionUse }: Pick<RenderRequest, "signal" | "versionUse"> & { readonly budget: Budget },
   explorer: Explorer | undefined,
   remembered: KnownOfRender | undefined,
   failures: Failures,
 ): readonly TemplateOutput[] {
-  const set = parse(chart, templates, failures);
   const outputs: TemplateOutput[] = [];
-  const exploration = explorer?.exploration;
-  const errors = exploration && (() => exploration.errors);
   for (const template of templates) {
     const { name, data } = template;
-    if (isPartial(name) || !set.has(name)) continue;
+    if (!set.has(name)) continue;
+    versionUse?.begin(name);
     const run = (watch?: ExecutionWatch): TemplateOutput => {
       template.begin();
       if (explorer !== undefined) explorer.template = name;
-      const options = { budget, now: NOW, seed: `${SEED}/${name}`, watch, ...(exploration && { exploration }) };
+      const options = {
+        budget,
+        now: NOW,
+        seed: `${SEED}/${name}`,
+        watch: alsoTelling(versionUse, watch),
+        ...(explorer && { exploration: explorer }),
+      };
       return new TemplateOutput(name, set.execute(name, data, options, signal));
     };
     const output = failures.collect(name, () =>
-      remembered === undefined ? run() : remembered.output(template, set, run, errors),
+      remembered === undefined ? run() : remembered.output(template, set, run, explorer?.failures),
     );
     if (output !== undefined && output.text.trim() !== "" && !name.endsWith("NOTES.txt")) outputs.push(output);
   }
   return outputs.sort((a, b) => compareUtf8(a.name, b.name));
 }
+
+const alsoTelling = (use: VersionUse | undefined, watch: ExecutionWatch | undefined): ExecutionWatch | undefined =>
+  use === undefined
+    ? watch
+    : {
+        calling: (name) => watch?.calling(name),
+        changing(map) {
+          use.changing();
+          watch?.changing(map);
+        },
+      };
 
 /** Everything besides the chart and its values that templates see. */
 const circumstancesOf = ({ kubeVersion, apiVersions, releaseName, namespace }: RenderRequest): string =>
@@ -221,10 +220,19 @@ function arranged(
   ];
 }
 
+/** Definitions are the largest files of all, and the same in all renders. */
+const crdTexts = new WeakMap<ChartFile, string>();
+
+function crdText(file: ChartFile): string {
+  const text = crdTexts.get(file) ?? textOf(file.bytes);
+  crdTexts.set(file, text);
+  return text;
+}
+
 function crdsOf({ chart, path, dependencies }: PlacedChart, known: KnownManifests): readonly Manifest[] {
   const own = chart.files.filter((file) => file.path.startsWith("crds/") && /\.(?:ya?ml|json)$/i.test(file.path));
   return [
-    ...own.flatMap((file) => known.crd(`${path}/${file.path}`, textOf(file.bytes))),
+    ...own.flatMap((file) => known.crd(`${path}/${file.path}`, crdText(file))),
     ...dependencies.flatMap((each) => crdsOf(each, known)),
   ];
 }

@@ -28,6 +28,13 @@ export function settingOf(path: SettingPath, value: Value): Setting {
   return { option: "set", text: `${key}=${value === undefined ? null : String(value)}` };
 }
 
+/** The path that a setting is about. @returns undefined where it is not about one value */
+export function pathOf({ option, text }: Setting): SettingPath | undefined {
+  if (option !== "set" && option !== "setString" && option !== "setJson") return undefined;
+  const [key] = /^(?:\\.|[^\\=])*/.exec(text)!;
+  return Array.from(key.matchAll(/(?:\\.|[^\\.])+/g), ([step]) => step.replaceAll(/\\(.)/g, "$1"));
+}
+
 const flags = {
   set: "",
   setString: "--set-string ",

@@ -52,6 +52,24 @@ export function switchesOfSubchart(chart: Chart, path: readonly string[]): reado
   return found;
 }
 
+/** Whether a value is a condition or tag that decides, however deep, whether a subchart takes part. @param subchart names or aliases */
+export const decidesOn = (chart: Chart, subchart: readonly string[], path: SettingPath): boolean =>
+  subchart.some((name, depth) => {
+    const dependency = (chartAt(chart, subchart.slice(0, depth))?.metadata.dependencies ?? []).find(
+      (each) => (each.alias || each.name) === name,
+    );
+    if (dependency === undefined) return false;
+    const paths = conditionPaths(dependency.condition).map((condition) => [...subchart.slice(0, depth), ...condition]);
+    return [...paths, ...dependency.tags.map((tag) => ["tags", tag])].some((each) => keyOf(each) === keyOf(path));
+  });
+
+function chartAt(chart: Chart, path: readonly string[]): Chart | undefined {
+  return path.reduce<Chart | undefined>((parent, name) => {
+    const dependency = parent?.metadata.dependencies?.find((each) => (each.alias || each.name) === name);
+    return parent?.subcharts.find(({ metadata }) => metadata.name === (dependency?.name ?? name));
+  }, chart);
+}
+
 /** The defaults of a chart with those of all below it, taking part or not. */
 export function declaredValues(chart: Chart): Table {
   const below = new Map<string, Value>();

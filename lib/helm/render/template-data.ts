@@ -6,13 +6,17 @@ import type { PlacedChart } from "./dependencies.ts";
 import { filesObject } from "./files-object.ts";
 import { chartObject } from "./metadata.ts";
 
-/** A template of a chart in its place, and what it sees. */
-export interface ChartTemplate {
+/** A template of a chart in its place. */
+export interface PlacedTemplate {
   /** `web/charts/db/templates/pod.yaml` */
   readonly name: string;
   readonly file: ChartFile;
   /** Where its chart is placed: `web/charts/db` */
   readonly chart: string;
+}
+
+/** A template and what it sees. */
+export interface ChartTemplate extends PlacedTemplate {
   /** The dot. All templates of a chart share it: what one sets, those after it see. */
   readonly data: Table;
   /** To be called before the template is executed: sets `.Template`. */
@@ -26,10 +30,32 @@ export interface Release {
   readonly capabilities: Value;
 }
 
+/** A chart may be rendered many times, with the same charts below it. */
+const placedTemplates = new WeakMap<PlacedChart, readonly PlacedTemplate[]>();
+
 /**
  * The templates of a chart and of all below it, in the order in which helm parses and executes them: the deepest first, so
  * that what a chart defines wins over what its subcharts define (helm v4.1.4 pkg/engine/engine.go). Of a library chart
  * only the partials are there.
+ */
+export function templatesOf(root: PlacedChart): readonly PlacedTemplate[] {
+  let templates = placedTemplates.get(root);
+  if (templates === undefined) {
+    const byName = new Map(templatesIn(root).map((template) => [template.name, template]));
+    templates = deepestFirst([...byName.values()]);
+    placedTemplates.set(root, templates);
+  }
+  return templates;
+}
+
+function templatesIn({ chart, path, metadata, dependencies }: PlacedChart): readonly PlacedTemplate[] {
+  const all = chart.templates.map((file) => ({ name: `${path}/${file.path}`, file, chart: path }));
+  const own = metadata.type === "library" ? all.filter(({ name }) => isPartial(name)) : all;
+  return [...dependencies.flatMap(templatesIn), ...own];
+}
+
+/**
+ * The templates of a chart and of all below it that put something out themselves, in their order, with what they see.
  *
  * @param share makes of a chart's data what its templates are given
  * @param values coalesced; parent and subchart share the subchart's part of them: what one sets, the other sees
@@ -40,7 +66,7 @@ export function chartTemplates(
   release: Release,
   share: (path: string, data: Table) => Table = (_, data) => data,
 ): readonly ChartTemplate[] {
-  const templates = new Map<string, ChartTemplate>();
+  const seen = new Map<string, { readonly data: Table; readonly begin: (name: string) => void }>();
   const shared: readonly (readonly [string, Value])[] = [
     [
       "Release",
@@ -70,23 +96,16 @@ export function chartTemplates(
       const below = own.get(subchart.name);
       subcharts.set(subchart.name, visit(subchart, isTable(below) ? below : new Map()));
     }
-    const isLibrary = chart.metadata.type === "library";
-    for (const file of chart.chart.templates) {
-      const name = `${chart.path}/${file.path}`;
-      if (!isLibrary || isPartial(name)) {
-        templates.set(name, {
-          name,
-          file,
-          chart: chart.path,
-          data,
-          begin: () => void plain.set("Template", templateObject(name, `${chart.path}/templates`)),
-        });
-      }
-    }
+    const begin = (name: string) => plain.set("Template", templateObject(name, `${chart.path}/templates`));
+    seen.set(chart.path, { data, begin });
     return data;
   };
   visit(root, values);
-  return deepestFirst([...templates.values()]);
+  return templatesOf(root).flatMap((template) => {
+    if (isPartial(template.name)) return [];
+    const { data, begin } = seen.get(template.chart)!;
+    return [{ ...template, data, begin: () => void begin(template.name) }];
+  });
 }
 
 const templateObject = (name: string, basePath: string): Value =>
@@ -100,7 +119,7 @@ const templateObject = (name: string, basePath: string): Value =>
 /** Partials are there to be included; what they put out themselves is not wanted. */
 export const isPartial = (name: string): boolean => /(?:^|\/)_[^/]*$/.test(name);
 
-function deepestFirst(templates: readonly ChartTemplate[]): readonly ChartTemplate[] {
+function deepestFirst(templates: readonly PlacedTemplate[]): readonly PlacedTemplate[] {
   const placed = templates.map((template) => ({ template, depth: template.name.split("/").length }));
   placed.sort((a, b) => b.depth - a.depth || compareUtf8(b.template.name, a.template.name));
   return placed.map(({ template }) => template);

@@ -1,18 +1,21 @@
+import { RejectedError } from "../../errors.ts";
 import { type BranchText, Budget, integerOf, type Value } from "../../template/index.ts";
 import type { RenderOptions } from "../renderer.ts";
 import { type Chart, readChart } from "./chart.ts";
 import { deepCopy, overlay, type Table } from "./coalesce.ts";
 import { demandsOf } from "./demands.ts";
+import type { Effect } from "./effect.ts";
 import { KnownOutputs } from "./known-outputs.ts";
 import { KnownManifests } from "./manifests.ts";
 import { type Profile, profilesOf } from "./profiles.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { type ChartRender, renderChart } from "./render-chart.ts";
 import { valuesOf } from "./render-path.ts";
-import { type Setting, type SettingPath, settingOf, textsOf, withSettings } from "./setting.ts";
+import { pathOf, type Setting, type SettingPath, settingOf, textsOf, withSettings } from "./setting.ts";
 import { solve as solveFormulas } from "./solve.ts";
-import { at, declaredValues, type Switches, switchesOf, switchesOfSubchart } from "./switches.ts";
+import { at, decidesOn, declaredValues, type Switches, switchesOf, switchesOfSubchart } from "./switches.ts";
 import { hasSchema } from "./values-schema.ts";
+import { VersionUse } from "./version-use.ts";
 import { inRange } from "./versions.ts";
 
 export type { BranchText } from "../../template/index.ts";
@@ -41,11 +44,26 @@ export interface Trial {
   readonly manifests: readonly TrialManifest[];
   /** Why helm would refuse the chart; undefined where it would render it. */
   readonly refused: string | undefined;
+  /** Of the first render that was refused: whether it may be accepted for another Kubernetes version. */
+  readonly versionMatters: boolean;
   /**
    * Settings that bring in a branch which this render left out, as far as its conditions can be told in values: each of the
    * results may suffice, besides the settings of this render. None where a condition cannot be solved.
    */
   solve(branch: BranchText): readonly (readonly Setting[])[];
+  /**
+   * Those of the settings that may matter for what some templates put out: they read the values, or the values decide whether
+   * their charts take part. All of them where what they read is not known. What such a subset shows has to be tried.
+   */
+  concerning(templates: readonly TemplatePlace[], settings: readonly Setting[]): readonly Setting[];
+}
+
+/** A template of a chart or of one below it. */
+export interface TemplatePlace {
+  /** `a/b`; empty for the chart itself. */
+  readonly subchart: string;
+  /** Its path below the outermost chart: `charts/a/charts/b/templates/pod.yaml` */
+  readonly template: string;
 }
 
 /** Gets what a branch that was not taken would have put out. @param template that was executed: `web/templates/pod.yaml` */
@@ -68,6 +86,7 @@ export class ChartTrials {
   readonly #known = new KnownManifests();
   readonly #outputs = new KnownOutputs();
   #renders = 0;
+  #declaredValues: Table | undefined;
 
   private constructor(path: string, chart: Chart, options: RenderOptions, base: Table) {
     this.#profiles = new Map(profilesOf(path, chart).map((profile) => [profile.path, profile]));
@@ -102,10 +121,24 @@ export class ChartTrials {
     const given = budget.operationsLeft;
     // fails, and says why
     if (given <= 0) budget.spend(1);
+    const versionUse = this.#renders === 0 ? new VersionUse() : undefined;
     try {
-      const { manifests, failures, exhausted, values } = this.#render(settings, tolerant, budget, onBranch, consider);
+      const { manifests, failures, exhausted, values, effects } = this.#render(
+        settings,
+        tolerant,
+        budget,
+        onBranch,
+        consider,
+        versionUse,
+      );
       if (exhausted) this.exhausted = true;
-      return { manifests, refused: failures[0]?.reason, solve };
+      return {
+        manifests,
+        refused: failures[0]?.reason,
+        versionMatters: true,
+        solve,
+        concerning: this.#concerning(effects),
+      };
       function solve({ conditions }: BranchText): readonly (readonly Setting[])[] {
         return solveFormulas(
           conditions.map(({ formula }) => formula),
@@ -118,7 +151,15 @@ export class ChartTrials {
     } catch (error) {
       const refusal = refusalOf(error);
       if (!(refusal instanceof Refusal)) throw error;
-      return { manifests: [], refused: refusal.message, solve: () => [] };
+      const isTooMuch = refusal.cause instanceof RejectedError && refusal.cause.code === "TEMPLATE_TOO_EXPENSIVE";
+      const versionMatters = isTooMuch || (versionUse?.matters ?? true);
+      return {
+        manifests: [],
+        refused: refusal.message,
+        versionMatters,
+        solve: () => [],
+        concerning: (_, some) => some,
+      };
     } finally {
       this.#operations -= given - budget.operationsLeft;
       if (budget.operationsLeft < 0) this.exhausted = true;
@@ -131,21 +172,21 @@ export class ChartTrials {
     budget: Budget,
     onBranch: OnBranch | undefined,
     consider: TrialOptions["consider"],
+    versionUse: VersionUse | undefined,
   ): ChartRender {
     const options = withSettings(this.#options, settings);
-    // often the first render is the only one: remembering takes time too
-    const outputs = this.#renders++ === 0 ? undefined : this.#outputs;
+    // often the first render is the only one, unless there is something to explore: remembering takes time too
+    const outputs = this.#renders++ === 0 && onBranch === undefined ? undefined : this.#outputs;
     return renderChart(this.#chart, {
       ...options,
       values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(options, this.#profileTexts(settings)),
       tolerant,
       budget,
       known: this.#known,
+      versionUse,
+      outputs,
       ...(onBranch === undefined
-        ? {
-            outputs,
-            ...(tolerant ? { explore: {} } : {}),
-          }
+        ? tolerant && { explore: {} }
         : {
             explore: {
               report: onBranch,
@@ -154,6 +195,35 @@ export class ChartTrials {
             },
           }),
     });
+  }
+
+  /** Many of these are kept: they hold nothing else of a render. */
+  #concerning(effects: ReadonlyMap<string, Effect>): Trial["concerning"] {
+    return (templates, settings) => {
+      const places = templates.map(({ subchart, template }) => {
+        const path = subchart.split("/").filter(Boolean);
+        return { path, effect: effects.get(`${this.#chart.metadata.name}/${template}`) };
+      });
+      return settings.filter((setting) => {
+        const value = pathOf(setting);
+        if (value === undefined) return true;
+        return places.some(
+          ({ path, effect }) => effect === undefined || effect.reads(value) || decidesOn(this.#chart, path, value),
+        );
+      });
+    };
+  }
+
+  /** Whether a setting says what holds anyway, by the defaults and what the user says: that a switch is on which is on. */
+  isDefault(setting: Setting): boolean {
+    const path = setting.option === "set" ? pathOf(setting) : undefined;
+    const value = path && at(this.#declared(), path);
+    return typeof value === "boolean" && setting.text.endsWith(`=${value}`);
+  }
+
+  #declared(): Table {
+    this.#declaredValues ??= overlay(declaredValues(this.#chart), this.#base);
+    return this.#declaredValues;
   }
 
   /** What can be switched on; each as the setting that does so. */
@@ -165,7 +235,7 @@ export class ChartTrials {
 
   /** Values that may be what the chart misses, by the words with which it refused to render. */
   demandsOf(refusal: string): readonly Setting[] {
-    return demandsOf(refusal, overlay(declaredValues(this.#chart), this.#base));
+    return demandsOf(refusal, this.#declared());
   }
 
   /** What lets a subchart take part. @param subchart `a/b` */

@@ -32,7 +32,8 @@ export function findBasis(byDefault: Trial, trials: ChartTrials, looks: ChartLoo
   if (byDefault.refused === undefined) return { findings: looks.findingsIn(byDefault), settings: [] };
   const rendered = (attempts: readonly Settings[]) => whichRender(attempts, trials, looks);
   const { kubeVersion, kubeVersions, withoutSchema } = trials;
-  for (const forVersion of rendered(kubeVersions.map((version) => [version]))) return forVersion;
+  const others = byDefault.versionMatters ? kubeVersions : [];
+  for (const forVersion of rendered(others.map((other) => [other]))) return forVersion;
   const version = kubeVersion === undefined ? [] : [kubeVersion];
   const byProfile = [...rendered(triedProfiles(trials).map((profile) => [...version, profile]))];
   if (byProfile.length > 0) return basisOfProfiles(byProfile, untriedProfiles(trials).map(complain));

@@ -101,7 +101,7 @@ class Exploring {
       this.#sightings.show(this.#looks.imagesIn(this.#sightings.explore(basis, dormant, true)), dormant);
     const together = this.#show(named, required, proofs);
     if (other.length > 0) this.#show([...together, ...other], required, proofs);
-    for (const image of this.#open(required)) this.#guess(image, proofs);
+    for (const image of this.#open(required)) this.#guess(image, basis, proofs);
     for (const [image, settings] of proofs.witnesses()) {
       if (!required.has(image) && !this.#proven.has(image)) this.#keep(image, settings, proofs);
     }
@@ -133,8 +133,8 @@ class Exploring {
   }
 
   /** Try what conditions say; else search among the switches with which the image was seen; else give what is asked for. */
-  #guess(image: string, proofs: Proofs): void {
-    const guesses = this.#sightings.guessesFor(image);
+  #guess(image: string, basis: Settings, proofs: Proofs): void {
+    const guesses = this.#sightings.guessesFor(image, basis);
     const settings =
       guesses.find((guess) => proofs.outcome(guess)?.has(image)) ??
       this.#search(image, proofs) ??
@@ -159,7 +159,9 @@ class Exploring {
     const start = near.length > 0 && proofs.shown(near).has(image) ? near : switches;
     if (proofs.outcome(start)?.has(image)) return start;
     if (this.#searches++ >= MAX_SEARCHES) return undefined;
-    const few = fewest(start, (some) => proofs.shown(some).has(image), MAX_TRIES);
+    const read = proofs.concerning(start, image);
+    const isShown = (some: Settings): boolean => proofs.shown(some).has(image);
+    const few = fewest(read.length > 0 && isShown(read) ? read : start, isShown, MAX_TRIES);
     const related = start.filter((setting) => few.some((one) => areaOf(one) === areaOf(setting)));
     const found = [few, related].find((some) => proofs.outcome(some)?.has(image));
     if (found === undefined) this.#refused.set(image, few);
@@ -167,8 +169,20 @@ class Exploring {
   }
 
   #keep(image: string, known: Settings, proofs: Proofs): void {
-    const settings = fewest(known, (some) => proofs.outcome(some)?.has(image) === true);
+    const isEnough = (some: Settings): boolean => proofs.outcome(some)?.has(image) === true;
+    const settings = fewest(this.#readOf(image, known, proofs, isEnough), isEnough);
     this.#proven.set(image, { settings, findings: proofs.outcome(settings)!.get(image)! });
+  }
+
+  /** Without what the templates that show the image do not read, but for what others demand of those settings that they do. */
+  #readOf(image: string, known: Settings, proofs: Proofs, isEnough: (some: Settings) => boolean): Settings {
+    if (known.length <= 2) return known;
+    const read = proofs.concerning(known, image);
+    const others = known.filter((setting) => !read.includes(setting));
+    if (read.length === 0 || others.length === 0) return known;
+    if (isEnough(read)) return read;
+    const demanded = fewest(others, (some) => isEnough([...read, ...some]));
+    return known.filter((setting) => read.includes(setting) || demanded.includes(setting));
   }
 
   *#optional(basis: Settings): Generator<Finding> {

@@ -1,5 +1,5 @@
 import { RejectedError } from "../../errors.ts";
-import { type ChartTrials, type Setting, settingText } from "../../helm/render/index.ts";
+import { type ChartTrials, type Setting, settingText, type Trial } from "../../helm/render/index.ts";
 import type { ChartLooks, Seen } from "./looks.ts";
 
 export type Settings = readonly Setting[];
@@ -15,6 +15,7 @@ interface Outcome {
   /** Why the chart does not render with them. */
   readonly refused: string | undefined;
   readonly seen: Seen | undefined;
+  readonly concerning: Trial["concerning"];
 }
 
 /** What strict renders of a chart prove. The same settings are rendered once. */
@@ -23,7 +24,7 @@ export class Proofs {
   readonly #looks: ChartLooks;
   readonly #base: Settings;
   readonly #outcomes = new Map<string, Outcome>();
-  readonly #shown = new Map<string, Seen>();
+  readonly #shown = new Map<string, { readonly seen: Seen; readonly concerning: Trial["concerning"] }>();
 
   /** @param base settings without which the chart does not render */
   constructor(trials: ChartTrials, looks: ChartLooks, base: Settings) {
@@ -47,8 +48,13 @@ export class Proofs {
     if (known !== undefined) return known;
     this.#count();
     const trial = this.#trials.render([...this.#base, ...settings]);
-    const { refused } = trial;
-    const outcome = { settings, refused, seen: refused === undefined ? this.#looks.imagesIn(trial) : undefined };
+    const { refused, concerning } = trial;
+    const outcome = {
+      settings,
+      refused,
+      concerning,
+      seen: refused === undefined ? this.#looks.imagesIn(trial) : undefined,
+    };
     this.#outcomes.set(key, outcome);
     return outcome;
   }
@@ -86,13 +92,25 @@ export class Proofs {
   /** The images that come with settings where failures are passed over. It proves nothing. */
   shown(settings: Settings): Seen {
     const key = keyOf(settings);
-    let seen = this.#shown.get(key);
-    if (seen === undefined) {
+    let shown = this.#shown.get(key);
+    if (shown === undefined) {
       this.#count();
-      seen = this.#looks.imagesIn(this.#trials.render([...this.#base, ...settings], { tolerant: true }));
-      this.#shown.set(key, seen);
+      const trial = this.#trials.render([...this.#base, ...settings], { tolerant: true });
+      shown = { seen: this.#looks.imagesIn(trial), concerning: trial.concerning };
+      this.#shown.set(key, shown);
     }
-    return seen;
+    return shown.seen;
+  }
+
+  /**
+   * Those of the settings that the templates read which showed an image with all of them: the others can hardly matter. What
+   * they show has to be tried.
+   */
+  concerning(settings: Settings, image: string): Settings {
+    const key = keyOf(settings);
+    const shown = [this.#outcomes.get(key), this.#shown.get(key)].find((each) => each?.seen?.has(image));
+    const templates = shown?.seen?.get(image)?.flatMap(({ reasons }) => reasons);
+    return templates === undefined ? settings : shown!.concerning(templates, settings);
   }
 
   #count(): void {
@@ -117,6 +135,7 @@ export function fewest(
   let needed = settings;
   let left = tries;
   const isEnough = (some: Settings): boolean => left-- > 0 && enough(some);
+  if (settings.length <= FEW) return withoutEach(settings, isEnough);
   for (let parts = 2; needed.length > 1 && left > 0; ) {
     const size = Math.ceil(needed.length / parts);
     const pieces = Array.from({ length: Math.ceil(needed.length / size) }, (_, i) =>
@@ -129,6 +148,21 @@ export function fewest(
       parts = rest === alone ? 2 : Math.max(parts - 1, 2);
     } else if (size === 1) break;
     else parts = Math.min(parts * 2, needed.length);
+  }
+  return needed;
+}
+
+/** So few settings are left out one by one sooner than by halves. */
+const FEW = 6;
+
+function withoutEach(settings: Settings, enough: (settings: Settings) => boolean): Settings {
+  let needed = settings;
+  for (let before = 0; needed.length > 1 && before !== needed.length; ) {
+    before = needed.length;
+    for (const setting of needed.toReversed()) {
+      const rest = needed.filter((each) => each !== setting);
+      if (rest.length > 0 && enough(rest)) needed = rest;
+    }
   }
   return needed;
 }

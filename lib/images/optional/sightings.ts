@@ -42,9 +42,19 @@ export class Sightings {
     return this.#sightings.get(image) ?? [];
   }
 
-  /** Settings under which the image may come, the fewest first; each may suffice. */
-  guessesFor(image: string): readonly Settings[] {
-    return [...(this.#guesses.get(image)?.values() ?? [])].sort((a, b) => a.length - b.length).slice(0, MAX_GUESSES);
+  /**
+   * Settings under which the image may come, the fewest first; each may suffice.
+   *
+   * @param basis what is needed anyway: but for values files, defaults still hold, and need not be said
+   */
+  guessesFor(image: string, basis: Settings): readonly Settings[] {
+    const all = [...(this.#guesses.get(image)?.values() ?? [])].sort((a, b) => a.length - b.length);
+    const isNeeded = (setting: Settings[number]): boolean => !this.#trials.isDefault(setting);
+    const keepsDefaults = basis.every(({ option }) => option !== "valuesFiles");
+    const guesses = keepsDefaults ? all.map((settings) => settings.filter(isNeeded)) : all;
+    return [...new Map(guesses.map((settings) => [keyOf(settings), settings])).values()]
+      .filter(({ length }) => length > 0)
+      .slice(0, MAX_GUESSES);
   }
 
   /**

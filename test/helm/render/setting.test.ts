@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { valuesOf } from "../../../lib/helm/render/render-path.ts";
-import { type Setting, settingOf, settingText, withSettings } from "../../../lib/helm/render/setting.ts";
+import { pathOf, type Setting, settingOf, settingText, withSettings } from "../../../lib/helm/render/setting.ts";
 import { at } from "../../../lib/helm/render/switches.ts";
 import { integerOf, type Value } from "../../../lib/template/index.ts";
 
@@ -21,6 +21,17 @@ test("a setting gives exactly the value at the path, whatever characters there a
       assert.deepEqual(integerOf(given) ?? given, wanted);
     }),
   );
+});
+
+test("a setting tells the path that it is about; what is about no single value has none", () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 4 }), value, (path, wanted) =>
+      assert.deepEqual(pathOf(settingOf(path, wanted)), path),
+    ),
+  );
+  for (const option of ["apiVersions", "kubeVersion", "valuesFiles", "skipSchemaValidation"] as const) {
+    assert.equal(pathOf({ option, text: "a.b=true" }), undefined);
+  }
 });
 
 test("nothing as a value takes away what a chart has", () => {
