@@ -15,9 +15,8 @@ export interface PoolOptions {
 }
 
 /**
- * Most megabytes for new objects: what one job leaves behind mostly fits, and is gone before it is taken for lasting. Twice
- * what V8 takes by itself; a process with two workers then holds a quarter less (606 charts: 425 instead of 580 MB). Where
- * this part of the heap does not grow (bin/young-generation.ts), it stays far below: 310 MB, for a little more time.
+ * Most megabytes for new objects: what one job leaves behind mostly fits, and is gone before it is taken for lasting. Where
+ * this part of the heap does not grow (bin/young-generation.ts), it stays far below.
  */
 const youngGeneration = 96;
 
