@@ -56,8 +56,8 @@ export function* readTarInMemory(archive: Uint8Array, limits: ReadLimits): Gener
   for (let step = walk.next(); !step.done; ) {
     if (typeof step.value === "number") step = walk.next(next(step.value));
     else {
-      const { type, path, size, mode, target } = step.value;
-      yield { type, path, size, mode, target, content: whole(next(size), size) };
+      const { type, path, written, size, mode, target } = step.value;
+      yield { type, path, written, size, mode, target, content: whole(next(size), size) };
       const padding = paddingOf(size);
       checkPadding(whole(next(padding), padding), path, limits);
       step = walk.next();

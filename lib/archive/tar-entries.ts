@@ -30,6 +30,8 @@ export interface EntryHead {
   readonly type: EntryType;
   /** Relative, in shortest form: no `./`, no `..`, no slash at the end. */
   readonly path: string;
+  /** The path as the archive spells it. */
+  readonly written: string;
   /** Bytes of a file; 0 for everything else. */
   readonly size: number;
   /** Permission bits. */
@@ -189,18 +191,18 @@ function interpret(described: Described, limits: ReadLimits, names: Names): Entr
   if (type === "directory" && path === "" && written.startsWith(".")) return "root";
   const problem = pathProblem(path) ?? names.admit(path, type);
   if (problem !== undefined) refuse(problem);
-  if (type === "file" || type === "directory") return { type, path, size, mode: header.mode, target: "" };
+  if (type === "file" || type === "directory") return { type, path, written, size, mode: header.mode, target: "" };
 
   if (limits.links !== "inside") refuse(`it is a ${type}, and links are not allowed`);
   const target = described.target ?? textOf(header.target);
   if (type === "symlink") {
     const astray = targetProblem(path, target);
     if (astray !== undefined) refuse(astray);
-    return { type, path, size, mode: header.mode, target };
+    return { type, path, written, size, mode: header.mode, target };
   }
   const original = shortest(target);
   if (original === path || !names.isFile(original)) refuse("it links to what is no earlier file");
-  return { type, path, size, mode: header.mode, target: original };
+  return { type, path, written, size, mode: header.mode, target: original };
 }
 
 /** Without `.` and empty parts; a leading slash stays, to be refused. */

@@ -50,7 +50,7 @@ async function chartYamlOf(path: string): Promise<string> {
 async function fromArchive(path: string): Promise<string> {
   const bytes = inflated(createReadStream(path), { bytes: MAX_INFLATED });
   for await (const entry of readTar(bytes, { entries: MAX_ENTRIES, bytes: MAX_INFLATED, links: "inside" })) {
-    if (entry.type !== "file" || !/^[^/]+\/Chart\.yaml$/.test(entry.path)) continue;
+    if (entry.type !== "file" || !/^[^/]+\/Chart\.yaml$/.test(entry.written)) continue;
     if (entry.size > MAX_CHART_YAML) throw unreadable(path, `its Chart.yaml has ${entry.size} bytes`);
     return (await buffer(entry.body)).toString("utf8");
   }

@@ -49,3 +49,10 @@ export const anyEntries: fc.Arbitrary<Plain[]> = fc
   .map((all) =>
     all.filter(({ path }) => !all.some((other) => other.type !== "directory" && path.startsWith(`${other.path}/`))),
   );
+
+/** The entry as readers give it. */
+export const asRead = (entry: Plain) => ({
+  ...entry,
+  written: entry.type === "directory" ? `${entry.path}/` : entry.path,
+  size: Buffer.byteLength(entry.content),
+});

@@ -23,7 +23,10 @@ test("a chart is read from its directory, from helm's archive and from a plain t
   await using helm = await openHelm();
   await helm.run("package", directory, "--destination", work);
   execFileSync("tar", ["-cf", join(work, "plain.tgz"), "-C", work, "web"]);
-  for (const path of [directory, join(work, "web-1.2.3.tgz"), join(work, "plain.tgz")]) {
+  // some pack what lies in the directory, without the directory
+  execFileSync("tar", ["-czf", join(work, "dot.tgz"), "-C", directory, "."]);
+  await helm.run("template", join(work, "dot.tgz"));
+  for (const path of [directory, ...["web-1.2.3.tgz", "plain.tgz", "dot.tgz"].map((name) => join(work, name))]) {
     assert.deepEqual(await readChartOnDisk(path), { path, name: "web", version: "1.2.3" });
   }
 });

@@ -79,17 +79,17 @@ export async function unpackChart(archive: Uint8Array, allowance: ChartAllowance
   for (const entry of readTarInMemory(tar, tarLimits)) {
     if (entry.type !== "file") continue;
     allowance.take(entry.path, entry.size);
-    files.push({ path: belowFolder(entry.path), bytes: withoutMark(entry.content) });
+    files.push({ path: belowFolder(entry.written), bytes: withoutMark(entry.content) });
   }
   return some(files);
 }
 
 async function readStream(source: AsyncIterable<Uint8Array>, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
   const files: ChartFile[] = [];
-  for await (const { type, path, size, body } of readTar(gunzipBounded(source, inflateLimits), tarLimits)) {
+  for await (const { type, path, written, size, body } of readTar(gunzipBounded(source, inflateLimits), tarLimits)) {
     if (type !== "file") continue;
     allowance.take(path, size);
-    files.push({ path: belowFolder(path), bytes: withoutMark(Buffer.concat(await Array.fromAsync(body))) });
+    files.push({ path: belowFolder(written), bytes: withoutMark(Buffer.concat(await Array.fromAsync(body))) });
   }
   return some(files);
 }
@@ -99,13 +99,15 @@ function some(files: readonly ChartFile[]): readonly ChartFile[] {
   return files;
 }
 
-/** Archives made on Windows may separate by `\`. */
-function belowFolder(path: string): string {
-  const separator = path.includes("\\") ? "\\" : "/";
-  const folderEnd = path.indexOf(separator);
-  const below = folderEnd === -1 ? "" : path.slice(folderEnd + 1).replaceAll(separator, "/");
+/**
+ * The path without its first part, which may be the dot of `./Chart.yaml`: what is written counts. Archives made on Windows may
+ * separate by `\` (helm v4.1.4 pkg/chart/loader/archive).
+ */
+function belowFolder(written: string): string {
+  const [, ...rest] = written.split(written.includes("\\") ? "\\" : "/");
+  const below = rest.filter((part, i) => part !== "." && (part !== "" || i === 0)).join("/");
   const problem = /^[a-zA-Z]:\//.test(below) ? "it names a drive" : pathProblem(below);
-  if (problem !== undefined) throw new Refusal(`entry ${JSON.stringify(path)}: below its first folder, ${problem}`);
+  if (problem !== undefined) throw new Refusal(`entry ${JSON.stringify(written)}: below its first folder, ${problem}`);
   return below;
 }
 

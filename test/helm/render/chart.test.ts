@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { gzipSync, type ZlibOptions } from "node:zlib";
@@ -129,6 +130,20 @@ test("documents of a values.yaml are laid one over the other", async () => {
       ],
     ]),
   );
+});
+
+test("an archive of what lies in a directory is read as helm does: the dot is its folder", async () => {
+  const directory = await mkdtemp(join(work, "dot-"));
+  await mkdir(join(directory, "templates"));
+  await writeFile(join(directory, "Chart.yaml"), chartYaml("web"));
+  await writeFile(join(directory, "templates", "a.yaml"), "a");
+  const inside = join(work, "inside.tgz");
+  execFileSync("tar", ["-czf", inside, "-C", directory, "."]);
+  assert.deepEqual(paths((await readChart(inside)).templates), ["templates/a.yaml"]);
+  // a folder below the dot is one too many
+  const outside = join(work, "outside.tgz");
+  execFileSync("tar", ["-czf", outside, "-C", work, `./${basename(directory)}`]);
+  await assert.rejects(readChart(outside), /Chart\.yaml file is missing/);
 });
 
 test("an archive made on Windows is read", async () => {
