@@ -81,6 +81,7 @@ const entrances: readonly string[] = [
   "lib/runtime/job.ts",
   "lib/runtime/local/index.ts",
   "lib/template/functions/index.ts",
+  "lib/cli/prepare.ts",
   "lib/images/lists.ts",
   "lib/helm/render/index.ts",
   "lib/helm/render/chart-threads.ts",

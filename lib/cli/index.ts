@@ -1,14 +1,11 @@
 import { StowageError } from "../errors.ts";
-import { prepareThread } from "../images/optional/threads.ts";
 import { UsageError } from "./arguments.ts";
 import type { Surroundings, Verb } from "./verb.ts";
 
 export type { Surroundings } from "./verb.ts";
 
 /** design/cli.md: the stable command line. Each verb is loaded when it is asked for. */
-const verbs: Readonly<
-  Record<string, { readonly usage: string; readonly load: (args: readonly string[]) => Promise<Verb> }>
-> = {
+const verbs: Readonly<Record<string, { readonly usage: string; readonly load: () => Promise<Verb> }>> = {
   up: {
     usage:
       "up [--port N] [--registry-port N] [--host ADDRESS] [--data DIR] [--config FILE]\n" +
@@ -34,10 +31,7 @@ const verbs: Readonly<
       "       stowage images --cluster-image DIR [--optional] [OPTION]…\n" +
       "       OPTION: [--rules FILE] [--format list|json|table] [--strip-registry] [--lock FILE] [--diff FILE] [--data DIR]\n" +
       "       [--config FILE]",
-    load: async (args) => {
-      if (!args.some((arg) => rendersLittle.has(arg))) prepareThread();
-      return (await import("./images.ts")).images;
-    },
+    load: async () => (await import("./images.ts")).images,
   },
   copy: {
     usage:
@@ -62,9 +56,6 @@ const verbs: Readonly<
     load: async () => (await import("./verify.ts")).verify,
   },
 };
-
-/** What `images` is told where no chart is to be rendered, or most were before. */
-const rendersLittle: ReadonlySet<string> = new Set(["--manifests", "--lists", "--placeholders", "--data"]);
 
 const help = `Usage: stowage VERB …
 
@@ -93,7 +84,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     return 0;
   }
   try {
-    const run = await verb.load(rest);
+    const run = await verb.load();
     return await run(rest, surroundings);
   } catch (error) {
     if (error instanceof UsageError) {
