@@ -10,7 +10,6 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 // a reader that has seen enough (`stowage … | head`) is no failure
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-// no top-level await: the built file is CommonJS
 void main(process.argv.slice(2), {
   env: process.env,
   stdin: process.stdin,

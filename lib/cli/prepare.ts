@@ -12,5 +12,5 @@ const rendersLittle: ReadonlySet<string> = new Set([
 
 /** Start what takes its time, and what a command line will surely need. To be called before anything else is loaded. */
 export function prepare([verb, ...args]: readonly string[]): void {
-  if (verb === "images" && !args.some((arg) => rendersLittle.has(arg))) prepareThread();
+  if (verb === "images" && !args.some((arg) => rendersLittle.has(arg.split("=", 1)[0]!))) prepareThread();
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { encodeHeader, paddingOf } from "../../lib/archive/header.ts";
 import { noise } from "./bytes.ts";
 
@@ -31,6 +32,19 @@ export const end = Buffer.alloc(1024);
 /** A tar of these entries, whatever they are. */
 export const archived = (...entries: readonly Raw[]): Buffer => Buffer.concat([...entries.map(raw), end]);
 /** The records of a PAX header. */
+/** The archive with some bytes changed, and cut off somewhere. */
+export const damaged = (archive: Uint8Array): fc.Arbitrary<Buffer> =>
+  fc
+    .tuple(
+      fc.array(fc.tuple(fc.nat(archive.byteLength - 1), fc.nat(255)), { maxLength: 5 }),
+      fc.nat(archive.byteLength),
+    )
+    .map(([changes, length]) => {
+      const bytes = Buffer.from(archive.subarray(0, length));
+      for (const [at, value] of changes) if (at < length) bytes[at] = value;
+      return bytes;
+    });
+
 export const pax = (...records: readonly string[]): string => records.map(record).join("");
 
 /** `LENGTH KEY=VALUE\n` */

@@ -9,7 +9,7 @@ import { type FoundEntry, type ReadLimits, type Segment, scanTar, tar } from "..
 import { requiring } from "../real/programs.ts";
 import { collect, contentOf, noise, recorded } from "./bytes.ts";
 import { anyEntries, asRead, toEntry } from "./entries.ts";
-import { archived, hostile, pax, raw, refused, spoiled } from "./raw.ts";
+import { archived, damaged, hostile, pax, raw, refused, spoiled } from "./raw.ts";
 
 const wide: ReadLimits = { entries: 10_000, bytes: 100_000_000, links: "inside" };
 
@@ -146,11 +146,8 @@ test("an archive that is cut off anywhere is refused", async () => {
 
 test("changed bytes never lead beyond the archive, and fail in no other way", async () => {
   const good = archived({ flag: "x", content: pax("path=p") }, { content: "12" }, { flag: "5", path: "c" });
-  const mutation = fc.tuple(fc.nat(good.byteLength - 1), fc.nat(255));
   await fc.assert(
-    fc.asyncProperty(fc.array(mutation, { maxLength: 5 }), fc.nat(good.byteLength), async (mutations, length) => {
-      const archive = Buffer.from(good.subarray(0, length));
-      for (const [at, value] of mutations) if (at < length) archive[at] = value;
+    fc.asyncProperty(damaged(good), async (archive) => {
       await scan(archive).catch(refused(/^Cannot read archive: /));
     }),
     { numRuns: 300 },

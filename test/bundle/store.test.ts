@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import {
-  type Files,
-  filesOf,
-  openBundle,
-  readSignatureCheck,
-  readSigner,
-  verifyBundle,
-} from "../../lib/bundle/index.ts";
+import { type Files, filesOf, openBundle, verifyBundle } from "../../lib/bundle/index.ts";
 import { openStore, type RangeBody, readObject, type Store } from "../../lib/store/index.ts";
 import { environmentOf } from "../fakes/object-service/environment.ts";
 import { startObjectService } from "../fakes/object-service/server.ts";
-import { requiring } from "../real/programs.ts";
 import { cannotMount, mountSmallDisk } from "../real/small-disk.ts";
-import { bundleOf, HOST, openWorkshop, type Workshop } from "./workshop.ts";
+import { HOST, openWorkshop, type Workshop } from "./workshop.ts";
 
 const run = promisify(execFile);
 let shop: Workshop;
@@ -331,69 +323,6 @@ test("images are held against the lock of the release, where one was made", asyn
   const { digest } = await shop.registries.repository(HOST, "demo/web").resolve("1");
   await store.put("releases/b/1/images.lock.json", lock(digest));
   assert.ok((await shop.build(release(), { store })).size > 0);
-});
-
-const keys = () => {
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  return {
-    secret: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    open: publicKey.export({ type: "spki", format: "pem" }).toString(),
-  };
-};
-
-test("a signed bundle verifies with its key, not with another, and not without a signature", async () => {
-  const [own, other] = [keys(), keys()];
-  const { bytes } = await shop.build(release(), { signer: readSigner(own.secret) });
-  const problems = async (given: Uint8Array, pem: string) =>
-    (await verifyBundle(bundleOf(given), { signature: readSignatureCheck(pem) })).problems;
-  assert.deepEqual(await problems(bytes, own.open), []);
-  assert.deepEqual(await problems(bytes, other.open), [
-    "bundle.json.sig is not the signature of bundle.json by this key",
-  ]);
-  const unsigned = await shop.build(release());
-  assert.deepEqual(await problems(unsigned.bytes, own.open), ["bundle.json.sig is missing"]);
-  const exact = await shop.build(release({ package: { exact: true } }));
-  assert.deepEqual(await problems(exact.bytes, own.open), ["bundle.json.sig is missing"]);
-});
-
-test("openssl makes keys that stowage takes, and checks what it signed", requiring("openssl"), async () => {
-  const work = await mkdtemp(join(shop.directory, "openssl-"));
-  await run("openssl", ["genpkey", "-algorithm", "ed25519", "-out", "key.pem"], { cwd: work });
-  await run("openssl", ["pkey", "-in", "key.pem", "-pubout", "-out", "key.pub"], { cwd: work });
-  const signer = readSigner(await readFile(join(work, "key.pem"), "utf8"));
-  const directory = await shop.unpacked(release(), { signer });
-  const { stdout } = await run(
-    "openssl",
-    [
-      ...["pkeyutl", "-verify", "-pubin", "-inkey", join(work, "key.pub"), "-rawin"],
-      ...["-in", "bundle.json", "-sigfile", "bundle.json.sig"],
-    ],
-    { cwd: join(directory, "b-1") },
-  );
-  assert.match(stdout, /Signature Verified Successfully/);
-  await run("sha256sum", ["--check", "--strict", "--quiet", "SHA256SUMS"], { cwd: join(directory, "b-1") });
-});
-
-test("keys of another kind are refused, and nothing of them is told", () => {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-  assert.throws(() => readSigner(pem), {
-    code: "KEY_INVALID",
-    message: "Cannot use private key: it is ec, not ed25519",
-  });
-  assert.throws(() => readSigner("secret"), {
-    code: "KEY_INVALID",
-    message: "Cannot read private key: it is no private key in PEM",
-  });
-  assert.throws(() => readSignatureCheck(keys().secret), { code: "KEY_INVALID" });
-});
-
-test("an exact package has no place for a signature", async () => {
-  const signer = readSigner(keys().secret);
-  await assert.rejects(shop.build(release({ package: { exact: true } }), { signer }), {
-    code: "RELEASE_INVALID",
-    message: /package\.exact/,
-  });
 });
 
 test("the same release gives the same bytes in every form, whatever the time and the order of its images", async () => {

@@ -13,7 +13,7 @@ const shown = (text: string): readonly string[] =>
 
 const HEX = "a".repeat(64);
 
-/** Each shape that was seen in a real chart, in small: what it is, the manifest, what is found in it. */
+/** Each shape that was seen in a real chart, in small: what it is, the manifest, what is found in it. One table of many. */
 const found: readonly (readonly [string, string, readonly string[]])[] = [
   [
     "containers of a custom resource",

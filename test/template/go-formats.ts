@@ -1,7 +1,7 @@
 import type { Value } from "../../lib/template/index.ts";
 import { bytes, map, strings } from "./go.ts";
 
-/** Formats, arguments, and what fmt.Sprintf makes of them. Recorded from Go 1.26's own text/template and fmt: what they give for each template or format. */
+/** Formats, arguments, and what fmt.Sprintf of Go 1.26 makes of them. A table of recorded facts, as long as they are many. */
 export const formatted: readonly (readonly [format: string, values: readonly Value[], text: string])[] = [
   ["%v", [0], "0"],
   ["%v", [1], "1"],

@@ -1,6 +1,9 @@
 import type { Fact } from "./go.ts";
 
-/** Recorded from Go 1.26's own text/template and fmt: what they give for each template or format. */
+/**
+ * Recorded from Go 1.26's own text/template and fmt: what they give for each template or format. A table of facts, as long as
+ * they are many.
+ */
 export const executed: readonly Fact[] = [
   ["plain", { out: "plain" }],
   ["a {{ .int }} b", { out: "a 7 b" }],

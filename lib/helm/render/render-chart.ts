@@ -91,8 +91,7 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
     failures.collect(undefined, () => checkSchemas(root, values, (operations) => budget.spend(operations)));
   }
   const { versionUse } = request;
-  versionUse?.begin("Chart.yaml");
-  versionUse?.read();
+  if (chart.metadata.kubeVersion !== "") versionUse?.read();
   failures.collect(undefined, () => checkKubeVersion(chart, kube));
   const plain = capabilitiesObject(kube, request.apiVersions ?? []);
   const capabilities = versionUse === undefined ? plain : versionUse.watched(plain);

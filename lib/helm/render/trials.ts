@@ -113,24 +113,16 @@ export class ChartTrials {
   /**
    * Render with settings besides what the user says.
    *
-   * @param tolerant go on behind failures, with what is left
    * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when earlier renders have used up what all may cost together
    */
-  render(settings: readonly Setting[] = [], { tolerant = false, onBranch, consider }: TrialOptions = {}): Trial {
+  render(settings: readonly Setting[] = [], options: TrialOptions = {}): Trial {
     const budget = new Budget({ operations: Math.min(this.#operations, OPERATIONS_OF_ONE) });
     const given = budget.operationsLeft;
     // fails, and says why
     if (given <= 0) budget.spend(1);
     const versionUse = this.#renders === 0 ? new VersionUse() : undefined;
     try {
-      const { manifests, failures, exhausted, values, effects } = this.#render(
-        settings,
-        tolerant,
-        budget,
-        onBranch,
-        consider,
-        versionUse,
-      );
+      const { manifests, failures, exhausted, values, effects } = this.#render(settings, options, budget, versionUse);
       if (exhausted) this.exhausted = true;
       return {
         manifests,
@@ -152,7 +144,7 @@ export class ChartTrials {
       const refusal = refusalOf(error);
       if (!(refusal instanceof Refusal)) throw error;
       const isTooMuch = refusal.cause instanceof RejectedError && refusal.cause.code === "TEMPLATE_TOO_EXPENSIVE";
-      const versionMatters = isTooMuch || (versionUse?.matters ?? true);
+      const versionMatters = (isTooMuch ? versionUse?.wasRead : versionUse?.matters) ?? true;
       return {
         manifests: [],
         refused: refusal.message,
@@ -168,18 +160,16 @@ export class ChartTrials {
 
   #render(
     settings: readonly Setting[],
-    tolerant: boolean,
+    { tolerant = false, onBranch, consider }: TrialOptions,
     budget: Budget,
-    onBranch: OnBranch | undefined,
-    consider: TrialOptions["consider"],
     versionUse: VersionUse | undefined,
   ): ChartRender {
-    const options = withSettings(this.#options, settings);
+    const told = withSettings(this.#options, settings);
     // often the first render is the only one, unless there is something to explore: remembering takes time too
     const outputs = this.#renders++ === 0 && onBranch === undefined ? undefined : this.#outputs;
     return renderChart(this.#chart, {
-      ...options,
-      values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(options, this.#profileTexts(settings)),
+      ...told,
+      values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(told, this.#profileTexts(settings)),
       tolerant,
       budget,
       known: this.#known,
@@ -264,13 +254,12 @@ export class ChartTrials {
   }
 
   /**
-   * Kubernetes versions besides the default one for which the chart may render, newest first: those it says it is for, or
-   * all where only its templates look at the version. None where nothing does, or the user has said which one it is.
+   * Kubernetes versions besides the default one for which the chart may render, newest first: those it says it is for, or all
+   * where it does not say. None where the user has said which one it is.
    */
   get kubeVersions(): readonly Setting[] {
     const { kubeVersion } = this.#chart.metadata;
-    const matters = kubeVersion !== "" || looksAtVersion(this.#chart);
-    if (!matters || this.#options.kubeVersion !== undefined) return [];
+    if (this.#options.kubeVersion !== undefined) return [];
     return KUBE_VERSIONS.slice(1)
       .filter((version) => kubeVersion === "" || inRange(kubeVersion, version))
       .map((text) => ({ option: "kubeVersion", text }));
@@ -283,6 +272,7 @@ export class ChartTrials {
 }
 
 export interface TrialOptions {
+  /** Go on behind failures, with what is left. */
   readonly tolerant?: boolean;
   /** Explores the branches that are not taken. */
   readonly onBranch?: OnBranch;
@@ -292,10 +282,6 @@ export interface TrialOptions {
 
 /** Minor versions, newest first, which is the default one, back to the first that charts of helm 3 were written for. */
 const KUBE_VERSIONS: readonly string[] = Array.from({ length: 24 }, (_, i) => `v1.${35 - i}.0`);
-
-const looksAtVersion = ({ templates, subcharts }: Chart): boolean =>
-  templates.some(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes("KubeVersion")) ||
-  subcharts.some(looksAtVersion);
 
 function definitionsOf(chart: Chart, path: readonly string[]): readonly ChartDefinition[] {
   const { name, version } = chart.metadata;

@@ -15,6 +15,11 @@ export class VersionUse {
     return this.#hasSpread || this.#readers.has(this.#current);
   }
 
+  /** Of anything so far. */
+  get wasRead(): boolean {
+    return this.#readers.size > 0;
+  }
+
   /** The template is executed, or what it put out is read. */
   begin(template: string): void {
     this.#current = template;

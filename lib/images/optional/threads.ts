@@ -27,9 +27,12 @@ export async function findOnThread(
 const pools = new WeakMap<InProcess, { readonly pool: WorkerPool | undefined }>();
 
 function poolOf(settings: InProcess): WorkerPool | undefined {
-  const known = pools.get(settings) ?? { pool: openChartThreads(workerFile(), settings, prepared) };
-  if (!pools.has(settings)) prepared = undefined;
-  pools.set(settings, known);
+  let known = pools.get(settings);
+  if (known === undefined) {
+    known = { pool: openChartThreads(workerFile(), settings, prepared) };
+    prepared = undefined;
+    pools.set(settings, known);
+  }
   return known.pool;
 }
 

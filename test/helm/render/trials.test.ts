@@ -32,6 +32,9 @@ test("another Kubernetes version is worth a try only where the version led to th
     [false, { "templates/a.yaml": looks, "templates/b.yaml": "a: [", "templates/c.yaml": looks }],
     [true, { "templates/a.yaml": "a: 1", "templates/b.yaml": `${looks}a: [` }],
     [true, { "Chart.yaml": "apiVersion: v2\nname: old\nversion: 1.0.0\nkubeVersion: '<1.30.0'\n" }],
+    [true, { "values.yaml": `text: '${looks}'`, "templates/a.yaml": `{{ tpl .Values.text . }}${fails}` }],
+    [false, { "templates/a.yaml": "{{ range until 100000000 }}a{{ end }}" }],
+    [true, { "templates/a.yaml": `${looks}{{ range until 100000000 }}a{{ end }}` }],
     [false, { "values.schema.json": '{"required": ["a"]}', "templates/a.yaml": looks }],
   ];
   for (const [matters, files] of cases) {

@@ -1,6 +1,7 @@
 /**
  * Expressions whose results do not depend on time, chance or map order: every function of sprig and Helm that is so, with
- * the arguments where it is easily got wrong. The real helm says what is right.
+ * the arguments where it is easily got wrong. The real helm says what is right. A table, as
+ * long as there are functions.
  */
 export const expressions: readonly string[] = String.raw`
 default "a" "" | quote
