@@ -50,18 +50,18 @@ export async function* gunzipBounded(
  * Inflate gzip that lies in memory, at once and without waiting: the content that {@linkcode gunzipBounded} gives. The ratio
  * is that of the whole.
  *
- * @returns undefined where it is damaged, or more would come out than the limits allow: {@linkcode gunzipBounded} gives what
- * comes before that, and says why
+ * @returns bytes whose memory nothing else lies in; undefined where the archive is damaged, or more would come out than the
+ * limits allow: {@linkcode gunzipBounded} gives what comes before that, and says why
  */
 export function gunzipAtOnce(
   archive: Uint8Array,
   { bytes: limit, ratio = defaultRatio }: InflateLimits,
-): Uint8Array | undefined {
+): Uint8Array<ArrayBuffer> | undefined {
   if (archive.byteLength < header.byteLength + trailerSize) return undefined;
   const most = Math.min(limit, Math.max(harmless, archive.byteLength * ratio), kMaxLength);
   const room = Math.max(chunkSize, Math.min(saidSize(archive), most));
   try {
-    // with one byte to spare, so that no second chunk is begun, and nothing put together
+    // with one byte to spare, so that no second chunk is begun, and nothing put together; far too large for Node's pool
     return gunzipSync(archive, { chunkSize: room + 1, maxOutputLength: most });
   } catch (error) {
     if (isZlibError(error) || (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;

@@ -16,6 +16,7 @@ export {
   templateFunction,
   variadicFunction,
 } from "./function-table.ts";
+export { type LateSource, mayDefine } from "./late-template.ts";
 export { parseInteger } from "./numbers.ts";
 export { isPrintable, quote } from "./quoting.ts";
 export { type Place, TemplateError } from "./template-error.ts";

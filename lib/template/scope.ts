@@ -1,4 +1,5 @@
 import type { FunctionTable } from "./function-table.ts";
+import { LateTemplate } from "./late-template.ts";
 import { isEmptyList } from "./nodes.ts";
 import { type ParsedTemplate, type ParsedTemplates, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
@@ -16,22 +17,45 @@ export class Scope {
   readonly #outer: Scope | undefined;
   /** Those of one set of templates, which go with it. */
   readonly #texts: RecentTexts<ParsedTemplates>;
-  readonly #templates = new Map<string, ParsedTemplate>();
+  readonly #templates = new Map<string, ParsedTemplate | LateTemplate>();
 
   constructor(texts = new RecentTexts<ParsedTemplates>(keptCharacters), outer?: Scope) {
     this.#texts = texts;
     this.#outer = outer;
   }
 
+  /** @throws TemplateError when it is parsed only now, and cannot be */
   get(name: string): ParsedTemplate | undefined {
-    return this.#templates.get(name) ?? this.#outer?.get(name);
+    const found = this.#find(name);
+    return found instanceof LateTemplate ? found.parsed() : found;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name) !== undefined;
+  }
+
+  /** The name of the source that the template of this name was defined in. */
+  fileOf(name: string): string | undefined {
+    const found = this.#find(name);
+    return found instanceof LateTemplate ? found.name : found?.source.name;
+  }
+
+  #find(name: string): ParsedTemplate | LateTemplate | undefined {
+    const own = this.#templates.get(name);
+    return own === undefined && this.#outer !== undefined ? this.#outer.#find(name) : own;
   }
 
   /** Adds the templates of a text. The last one of a name counts, but an empty one does not replace another. */
   add(parsed: ParsedTemplates): void {
     for (const [name, template] of parsed) {
-      if (this.get(name) === undefined || !isEmptyList(template.root)) this.#templates.set(name, template);
+      if (!this.has(name) || !isEmptyList(template.root)) this.#templates.set(name, template);
     }
+  }
+
+  /** Adds a template that is there only as itself. @throws TemplateError when another one has its name, and it cannot be parsed */
+  addLate(template: LateTemplate): void {
+    const { name } = template;
+    if (!this.has(name) || !isEmptyList(template.parsed().root)) this.#templates.set(name, template);
   }
 
   /**

@@ -2,6 +2,7 @@ import { tooExpensive } from "./budget.ts";
 import { builtins } from "./builtins.ts";
 import { type ExecuteOptions, Execution, withoutNoValue } from "./execution.ts";
 import type { FunctionTable } from "./function-table.ts";
+import { type LateSource, LateTemplate } from "./late-template.ts";
 import { type ParsedTemplates, type ParsedText, parseText, templatesOf } from "./parser.ts";
 import { quote } from "./quoting.ts";
 import { RecentTexts } from "./recent-texts.ts";
@@ -29,31 +30,50 @@ export interface TemplateSet {
    * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when the budget is used up
    */
   execute(name: string, data: Value, options: ExecuteOptions, signal?: AbortSignal): string;
+  /** Parses what was not parsed so far. @throws TemplateError for the first text that cannot be parsed */
+  check(): void;
 }
 
 /**
  * Parses templates in the order given: of two that have or define the same name the last one counts, but one of nothing
  * but space does not replace another. Functions named as Go's own ones replace those. The same object as a source is parsed
- * once, for however many sets.
+ * once, for however many sets; a late source when it is executed, or by `check`.
  *
  * @throws TemplateError for the first text that cannot be parsed
  */
-export function parseTemplates(sources: Iterable<TemplateSource>, functions: FunctionTable): TemplateSet {
+export function parseTemplates(sources: Iterable<TemplateSource | LateSource>, functions: FunctionTable): TemplateSet {
   const language = languageOf(functions);
   const { all } = language;
   const scope = new Scope();
-  for (const source of sources) scope.add(parsed(source, language));
+  const late: LateTemplate[] = [];
+  const check = (): void => {
+    for (const template of late) notTooDeep(() => template.check());
+  };
+  for (const source of sources) {
+    try {
+      if ("text" in source) scope.add(parsed(source, language));
+      else {
+        const template = new LateTemplate(source, all);
+        late.push(template);
+        notTooDeep(() => scope.addLate(template));
+      }
+    } catch (error) {
+      check(); // another one may be the first that cannot be parsed
+      throw error;
+    }
+  }
   return {
-    has: (name) => scope.get(name) !== undefined,
-    fileOf: (name) => scope.get(name)?.source.name,
+    check,
+    has: (name) => scope.has(name),
+    fileOf: (name) => scope.fileOf(name),
     execute(name, data, options, signal) {
       signal?.throwIfAborted();
-      const template = scope.get(name);
-      if (template === undefined) {
+      const text = notTooDeep(() => {
+        const template = scope.get(name);
+        if (template !== undefined) return new Execution(all, scope, options).run(template, data);
         const reason = `no template ${quote(name)} associated with template ${quote(rootName)}`;
         throw new TemplateError(`template: ${reason}`, { name, line: 1, column: 0 }, reason);
-      }
-      const text = notTooDeep(() => new Execution(all, scope, options).run(template, data));
+      });
       return options.missingKey === "error" ? text : withoutNoValue(text);
     },
   };

@@ -27,9 +27,10 @@ const inflateLimits = { bytes: 2 * MAX_CHART_BYTES };
 const MAX_AT_ONCE = 16 * 1024 * 1024;
 
 /** What one chart may hold, archives of subcharts included: an archive in an archive cannot multiply it. */
-export class ChartAllowance {
+export class ChartAllowance implements Disposable {
   #files = MAX_FILES;
   #bytes = MAX_CHART_BYTES;
+  readonly #inflated: ArrayBuffer[] = [];
 
   /** @throws Refusal */
   take(path: string, size: number): void {
@@ -39,6 +40,19 @@ export class ChartAllowance {
     this.#bytes -= size;
     if (this.#files < 0) throw new Refusal(`it has more than ${MAX_FILES} files`);
     if (this.#bytes < 0) throw new Refusal(`its files have more than ${MAX_CHART_BYTES} bytes`);
+  }
+
+  /** Notes memory that nothing but files of the chart lie in. */
+  inflated(memory: ArrayBuffer): void {
+    this.#inflated.push(memory);
+  }
+
+  /**
+   * Ends the chart: the files of its archives are empty from now on. Their memory would else wait for a collection, and bring
+   * it on sooner.
+   */
+  [Symbol.dispose](): void {
+    for (const memory of this.#inflated) memory.transfer(0);
   }
 }
 
@@ -75,6 +89,7 @@ export async function readChartFiles(
 export async function unpackChart(archive: Uint8Array, allowance: ChartAllowance): Promise<readonly ChartFile[]> {
   const tar = gunzipAtOnce(archive, inflateLimits);
   if (tar === undefined) return readStream(Readable.from([archive]), allowance);
+  allowance.inflated(tar.buffer);
   const files: ChartFile[] = [];
   for (const entry of readTarInMemory(tar, tarLimits)) {
     if (entry.type !== "file") continue;

@@ -24,6 +24,9 @@ export interface Chart {
   readonly subcharts: readonly Chart[];
 }
 
+/** A chart whose memory can be given back. What was made of its files stays; the files themselves are empty then. */
+export interface OpenChart extends Chart, Disposable {}
+
 /** Archives within archives: more than any chart has. */
 const MAX_DEPTH = 20;
 
@@ -32,14 +35,14 @@ const MAX_DEPTH = 20;
  *
  * @throws Refusal
  */
-export async function readChart(path: string, signal?: AbortSignal): Promise<Chart> {
+export async function readChart(path: string, signal?: AbortSignal): Promise<OpenChart> {
   const allowance = new ChartAllowance();
   const files = await readChartFiles(path, allowance, signal);
   const chart = await chartOf(files, allowance, 0);
   if (!["v1", "v2"].includes(chart.metadata.apiVersion)) {
     throw new Refusal(`unsupported chart version ${JSON.stringify(chart.metadata.apiVersion)}`);
   }
-  return chart;
+  return { ...chart, [Symbol.dispose]: () => allowance[Symbol.dispose]() };
 }
 
 async function chartOf(files: readonly ChartFile[], allowance: ChartAllowance, depth: number): Promise<Chart> {

@@ -17,7 +17,7 @@ export interface ExploreRequest {
 /** Explores all templates of a chart, and knows which of them is executed. */
 export class Explorer extends Exploration {
   template = "";
-  readonly #remembered: KnownOfRender | undefined;
+  readonly #remembered: KnownOfRender<unknown> | undefined;
   readonly #isTolerant: boolean;
   #passedOver = 0;
 
@@ -25,7 +25,7 @@ export class Explorer extends Exploration {
     { report, ...options }: ExploreRequest,
     values: Table,
     tolerant: boolean,
-    remembered: KnownOfRender | undefined,
+    remembered: KnownOfRender<unknown> | undefined,
   ) {
     const pathOf = report && pathsOf(values);
     super({

@@ -13,8 +13,8 @@ const MAX_KEPT = 16 * 1024 * 1024;
 const MAX_OUTPUTS = 12;
 
 /** What a template put out, or why it failed, and what that depended on. */
-interface Known {
-  readonly outcome: TemplateOutput | TemplateError;
+interface Known<Seen> {
+  readonly outcome: TemplateOutput<Seen> | TemplateError;
   readonly effect: Effect;
   /** The templates that were called, by the files that define them. */
   readonly calls: ReadonlyMap<string, string | undefined>;
@@ -27,15 +27,15 @@ interface Known {
 }
 
 /** By the name of a template, those that were used last first. */
-type KnownOfChart = Map<string, Known[]>;
+type KnownOfChart<Seen> = Map<string, Known<Seen>[]>;
 
 /**
  * What templates put out in earlier renders of one chart, with what they read of the values: where that is the same, they
  * put out the same, and change the same for the templates after them.
  */
-export class KnownOutputs {
+export class KnownOutputs<Seen> {
   /** By what the templates of a chart see besides values. */
-  readonly #known = new Map<string, KnownOfChart>();
+  readonly #known = new Map<string, KnownOfChart<Seen>>();
   readonly top = new Place();
   #left = MAX_KEPT;
   #usable = true;
@@ -45,18 +45,18 @@ export class KnownOutputs {
    * @param explores whether the render explores: what an earlier one has explored is not explored once more
    * @returns undefined where nothing can be known
    */
-  begin(root: PlacedChart, values: Table, circumstances: string, explores: boolean): KnownOfRender | undefined {
+  begin(root: PlacedChart, values: Table, circumstances: string, explores: boolean): KnownOfRender<Seen> | undefined {
     return this.#usable ? new KnownOfRender(this, root, values, circumstances, explores) : undefined;
   }
 
-  ofChart(scope: string): KnownOfChart {
-    const known = this.#known.get(scope) ?? new Map<string, Known[]>();
+  ofChart(scope: string): KnownOfChart<Seen> {
+    const known = this.#known.get(scope) ?? new Map<string, Known<Seen>[]>();
     this.#known.set(scope, known);
     return known;
   }
 
-  keep(all: Known[], known: Known): void {
-    this.#left -= known.outcome instanceof TemplateError ? 0 : known.outcome.text.length;
+  keep(all: Known<Seen>[], known: Known<Seen>): void {
+    this.#left -= known.outcome instanceof TemplateError ? 0 : known.outcome.size;
     if (this.#left < 0) return;
     if (all.length === MAX_OUTPUTS) all.pop();
     all.unshift(known);
@@ -69,8 +69,8 @@ export class KnownOutputs {
 }
 
 /** What is known while a chart is rendered once more. */
-export class KnownOfRender {
-  readonly #outputs: KnownOutputs;
+export class KnownOfRender<Seen> {
+  readonly #outputs: KnownOutputs<Seen>;
   readonly #shared: SharedState;
   readonly #explores: boolean;
   /** What templates are to be given as values. */
@@ -78,9 +78,9 @@ export class KnownOfRender {
   /** What each template that was executed, or known, depended on. */
   readonly effects = new Map<string, Effect>();
   /** By the path of a chart. */
-  readonly #known: ReadonlyMap<string, KnownOfChart>;
+  readonly #known: ReadonlyMap<string, KnownOfChart<Seen>>;
 
-  constructor(outputs: KnownOutputs, root: PlacedChart, values: Table, circumstances: string, explores: boolean) {
+  constructor(outputs: KnownOutputs<Seen>, root: PlacedChart, values: Table, circumstances: string, explores: boolean) {
     this.#outputs = outputs;
     this.#explores = explores;
     this.#shared = new SharedState(outputs.top);
@@ -111,9 +111,9 @@ export class KnownOfRender {
   output(
     { name, chart }: ChartTemplate,
     set: TemplateSet,
-    execute: (watch: ExecutionWatch) => TemplateOutput,
+    execute: (watch: ExecutionWatch) => TemplateOutput<Seen>,
     errors: (() => number) | undefined,
-  ): TemplateOutput {
+  ): TemplateOutput<Seen> {
     const ofChart = this.#known.get(chart)!;
     const all = ofChart.get(name) ?? [];
     ofChart.set(name, all);
@@ -158,7 +158,7 @@ export class KnownOfRender {
 }
 
 /** Whether a set has the templates that were called in the same files. */
-function hasCalls(known: Known, set: TemplateSet): boolean {
+function hasCalls(known: Known<unknown>, set: TemplateSet): boolean {
   if (known.set === set) return true;
   for (const [called, file] of known.calls) if (set.fileOf(called) !== file) return false;
   known.set = set;
@@ -170,7 +170,7 @@ function changing(map: ValueMap): void {
   if (map instanceof TypedMap && sharedIn(map) === undefined && !isCopyOfValues(map)) throw new SharedChange();
 }
 
-function outcomeOf(execute: () => TemplateOutput): TemplateOutput | TemplateError {
+function outcomeOf<T>(execute: () => T): T | TemplateError {
   try {
     return execute();
   } catch (error) {

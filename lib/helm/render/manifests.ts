@@ -1,16 +1,23 @@
 import type { Value } from "../../template/index.ts";
 import { readYaml, splitManifests } from "../../yaml/index.ts";
+import { type ChartFile, textOf } from "./chart-source.ts";
 import { isTable } from "./coalesce.ts";
 import { Refusal } from "./refusal.ts";
 import { scalarText } from "./scalar-text.ts";
 
 /** A YAML document that a template put out. */
-export interface Manifest {
+export interface ManifestDocument {
   /** The template, as helm names it: `web/charts/db/templates/pod.yaml`. */
   readonly path: string;
   readonly text: string;
   /** The text as YAML; undefined for what lies in crds/, which nobody reads while rendering. */
   readonly value: Value;
+}
+
+/** What is kept of a document. */
+export interface Manifest<Seen> {
+  /** What was seen in it. */
+  readonly seen: Seen;
   /** Empty where the document has none, such as one of comments only. */
   readonly kind: string;
   /** Of a hook: when it runs, and its place among the others. */
@@ -34,73 +41,96 @@ const events: ReadonlyMap<string, string> = new Map(
     .concat([["test-success", "test"]]),
 );
 
-/**
- * The documents of what one template put out, without those whose hook has an event helm does not know, such as
- * `crd-install` (helm v4.1.4 pkg/release/v1/util/manifest_sorter.go).
- *
- * @throws Refusal
- */
-export function manifestsOf(path: string, output: string): readonly Manifest[] {
-  return splitManifests(output).flatMap((text) => {
-    const value = parse(text);
-    const { kind, annotations } = headOf(value);
-    const hooks = annotations.get("helm.sh/hook");
-    if (hooks === undefined) return [{ path, text, value, kind }];
-    const known = hooks.split(",").map((hook) => events.get(hook.trim().toLowerCase()));
-    if (known.includes(undefined)) return [];
-    const weight = annotations.get("helm.sh/hook-weight") ?? "";
-    return [
-      {
-        path,
-        text,
-        value,
-        kind,
-        hook: { events: known as string[], weight: /^[+-]?[0-9]+$/.test(weight) ? Number(weight) : 0 },
-      },
-    ];
-  });
-}
-
-/** What one template put out. */
-export class TemplateOutput {
+/** What one template put out. Its text is read at once, and let go. */
+export class TemplateOutput<Seen> {
   readonly name: string;
-  readonly text: string;
-  #manifests: readonly Manifest[] | undefined;
+  /** Characters. */
+  readonly size: number;
+  readonly #manifests: readonly Manifest<Seen>[];
+  readonly #refusal: Refusal | undefined;
 
-  constructor(name: string, text: string) {
+  constructor(name: string, text: string, reader: ManifestReader<Seen>) {
     this.name = name;
-    this.text = text;
+    this.size = text.length;
+    try {
+      this.#manifests = reader.manifestsOf(name, text);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#manifests = [];
+      this.#refusal = error;
+    }
   }
 
-  /** The documents in it; read once. @throws Refusal */
-  manifests(known: KnownManifests): readonly Manifest[] {
-    this.#manifests ??= known.of(this.name, this.text);
+  /** The documents in it. @throws Refusal: helm reads them when all templates were executed */
+  get manifests(): readonly Manifest<Seen>[] {
+    if (this.#refusal !== undefined) throw this.#refusal;
     return this.#manifests;
   }
 }
 
-/** What lies in the outputs of templates and in crds/, for renders of one chart that repeat most of it. */
-export class KnownManifests {
-  readonly #known = new Map<string, Map<string, readonly Manifest[]>>();
-  #left = 32 * 1024 * 1024;
+/** Characters of outputs whose manifests are kept for one chart. */
+const MAX_KEPT = 32 * 1024 * 1024;
 
-  /** The same as {@linkcode manifestsOf}, whose result is kept while there is room. @throws Refusal */
-  of(path: string, output: string): readonly Manifest[] {
-    return this.#kept(path, output, () => manifestsOf(path, output));
+/** Reads what templates put out, and what lies in crds/. */
+export class ManifestReader<Seen> {
+  readonly #look: (document: ManifestDocument) => Seen;
+  readonly #known = new Map<string, Map<string | ChartFile, readonly Manifest<Seen>[]>>();
+  #left: number;
+
+  /**
+   * @param look gives what is kept of a document
+   * @param repeats whether most will be read again, since a chart is rendered many times: what was seen is kept then, as far as there
+   *   is room
+   */
+  constructor(look: (document: ManifestDocument) => Seen, repeats: boolean) {
+    this.#look = look;
+    this.#left = repeats ? MAX_KEPT : 0;
+  }
+
+  /**
+   * What is in the documents of a template's output, without those whose hook has an event helm does not know, such as
+   * `crd-install` (helm v4.1.4 pkg/release/v1/util/manifest_sorter.go). NOTES.txt is no manifest.
+   *
+   * @throws Refusal
+   */
+  manifestsOf(path: string, output: string): readonly Manifest<Seen>[] {
+    if (path.endsWith("NOTES.txt")) return [];
+    return this.#kept(path, output, output.length, () =>
+      splitManifests(output).flatMap((text) => this.#manifest({ path, text, value: parse(text) })),
+    );
   }
 
   /** What lies in crds/ is no template; it is printed as it is. */
-  crd(path: string, text: string): readonly Manifest[] {
-    return this.#kept(path, text, () => [{ path, text, value: undefined, kind: "CustomResourceDefinition" }]);
+  crd(path: string, file: ChartFile): readonly Manifest<Seen>[] {
+    return this.#kept(path, file, file.bytes.length, () => {
+      const seen = this.#look({ path, text: textOf(file.bytes), value: undefined });
+      return [{ seen, kind: "CustomResourceDefinition" }];
+    });
   }
 
-  #kept(path: string, text: string, read: () => readonly Manifest[]): readonly Manifest[] {
-    const ofPath = this.#known.get(path) ?? new Map<string, readonly Manifest[]>();
-    const known = ofPath.get(text);
+  #manifest(document: ManifestDocument): readonly Manifest<Seen>[] {
+    const { kind, annotations } = headOf(document.value);
+    const hooks = annotations.get("helm.sh/hook");
+    if (hooks === undefined) return [{ seen: this.#look(document), kind }];
+    const known = hooks.split(",").map((hook) => events.get(hook.trim().toLowerCase()));
+    if (known.includes(undefined)) return [];
+    const weight = annotations.get("helm.sh/hook-weight") ?? "";
+    const hook = { events: known as string[], weight: /^[+-]?[0-9]+$/.test(weight) ? Number(weight) : 0 };
+    return [{ seen: this.#look(document), kind, hook }];
+  }
+
+  #kept(
+    path: string,
+    content: string | ChartFile,
+    size: number,
+    read: () => readonly Manifest<Seen>[],
+  ): readonly Manifest<Seen>[] {
+    const ofPath = this.#known.get(path) ?? new Map<string | ChartFile, readonly Manifest<Seen>[]>();
+    const known = ofPath.get(content);
     if (known !== undefined) return known;
     const manifests = read();
-    this.#left -= text.length;
-    if (this.#left > 0) this.#known.set(path, ofPath.set(text, manifests));
+    this.#left -= size;
+    if (this.#left > 0) this.#known.set(path, ofPath.set(content, manifests));
     return manifests;
   }
 }
@@ -162,7 +192,7 @@ MutatingWebhookConfiguration ValidatingWebhookConfiguration`
 );
 
 /** Sort by kind as helm prints them: known kinds in the order of installing, then the others by name. Stable. */
-export function inInstallOrder(manifests: readonly Manifest[]): readonly Manifest[] {
+export function inInstallOrder<Seen>(manifests: readonly Manifest<Seen>[]): readonly Manifest<Seen>[] {
   return manifests.toSorted(({ kind: a }, { kind: b }) => {
     const [first, second] = [installOrder.get(a), installOrder.get(b)];
     if (first !== undefined && second !== undefined) return first - second;

@@ -1,6 +1,8 @@
 import { helmFunctions, sprigFunctions } from "../../template/functions/index.ts";
 import {
   type FunctionTable,
+  type LateSource,
+  mayDefine,
   parseTemplates,
   TemplateError,
   type TemplateSet,
@@ -10,7 +12,7 @@ import {
 import { type ChartFile, textOf } from "./chart-source.ts";
 import type { PlacedChart } from "./dependencies.ts";
 import type { Failures } from "./render-failures.ts";
-import { type PlacedTemplate, templatesOf } from "./template-data.ts";
+import { isPartial, type PlacedTemplate, templatesOf } from "./template-data.ts";
 
 /** The two functions that need the templates of the render, beside all others. */
 const functions: FunctionTable = new Map([
@@ -33,6 +35,21 @@ function sourceOf({ name, file }: PlacedTemplate): TemplateSource {
   ofFile.set(name, source);
   return source;
 }
+
+/** What is executed once and calls for no other render is not held longer than that. */
+const sourceOnce = (template: PlacedTemplate): TemplateSource | LateSource =>
+  isPartial(template.name) || mayDefine(template.file.bytes)
+    ? sourceOf(template)
+    : { name: template.name, read: () => textOf(template.file.bytes) };
+
+/**
+ * The templates of a chart and all below it, for one render: those that are executed are parsed then. Where one fails, `check`
+ * has to say whether another cannot be parsed: helm parses all before it executes the first.
+ *
+ * @throws TemplateError
+ */
+export const parseForOnce = (root: PlacedChart): TemplateSet =>
+  parseTemplates(templatesOf(root).map(sourceOnce), functions);
 
 /** The templates of a chart and all below it, without those that cannot be parsed where failures are tolerated. */
 export function parse(root: PlacedChart, failures: Failures): TemplateSet {

@@ -3,15 +3,14 @@ import { compareUtf8 } from "../../yaml/index.ts";
 import type { RenderOptions } from "../renderer.ts";
 import { capabilitiesObject, type KubeVersion, parseKubeVersion } from "./capabilities.ts";
 import type { Chart } from "./chart.ts";
-import { type ChartFile, textOf } from "./chart-source.ts";
 import { coalesceValues, type Table } from "./coalesce.ts";
 import { type PlacedChart, placeChart } from "./dependencies.ts";
 import type { Effect } from "./effect.ts";
 import { type ExploreRequest, Explorer } from "./explorer.ts";
 import type { KnownOfRender, KnownOutputs } from "./known-outputs.ts";
-import { inInstallOrder, KnownManifests, type Manifest, TemplateOutput } from "./manifests.ts";
-import { parse } from "./parsed-templates.ts";
-import { Refusal } from "./refusal.ts";
+import { inInstallOrder, type Manifest, type ManifestReader, TemplateOutput } from "./manifests.ts";
+import { parse, parseForOnce } from "./parsed-templates.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
 import { Failures, type RenderFailure } from "./render-failures.ts";
 import { type ChartTemplate, chartTemplates } from "./template-data.ts";
 import { checkSchemas } from "./values-schema.ts";
@@ -32,7 +31,7 @@ type Told = Pick<
   | "skipSchemaValidation"
 >;
 
-export interface RenderRequest extends Told {
+export interface RenderRequest<Seen> extends Told {
   /** What the user says; the chart's defaults lie below. */
   readonly values: Table;
   /** Go on behind a failure, with the other templates; what failed is told in the result. Default false: it is thrown. */
@@ -41,18 +40,21 @@ export interface RenderRequest extends Told {
   readonly budget?: Budget;
   /** Executes also the branches that the values leave out. */
   readonly explore?: ExploreRequest;
-  /** What was in the outputs of earlier renders of the chart. */
-  readonly known?: KnownManifests;
-  /** What templates put out in earlier renders of the chart. Those that are known are not explored once more. */
-  readonly outputs?: KnownOutputs | undefined;
+  /** Reads what the templates put out. */
+  readonly reader: ManifestReader<Seen>;
+  /**
+   * What templates put out in earlier renders of the chart. Those that are known are not explored once more. Without it, the
+   * chart is taken for one that is rendered once.
+   */
+  readonly outputs?: KnownOutputs<Seen> | undefined;
   /** Is told what looks at the Kubernetes version. */
   readonly versionUse?: VersionUse | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ChartRender {
-  /** crds/ first, then everything in the order of installing, then hooks: as helm prints them. */
-  readonly manifests: readonly Manifest[];
+export interface ChartRender<Seen> {
+  /** What was seen in each manifest: crds/ first, then everything in the order of installing, then hooks, as helm prints them. */
+  readonly seen: readonly Seen[];
   /** Empty unless the request is tolerant. */
   readonly failures: readonly RenderFailure[];
   /** Whether branches were left out because exploring them cost too much. */
@@ -77,7 +79,7 @@ const SEED = "stowage";
  * in place of a subchart's.
  * @throws RejectedError TEMPLATE_TOO_EXPENSIVE
  */
-export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
+export function renderChart<Seen>(chart: Chart, request: RenderRequest<Seen>): ChartRender<Seen> {
   const failures = new Failures(request.tolerant ?? false);
   const { kubeVersion, values: given, budget = new Budget() } = request;
   const kube = parseKubeVersion(kubeVersion);
@@ -96,7 +98,6 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   const plain = capabilitiesObject(kube, request.apiVersions ?? []);
   const capabilities = versionUse === undefined ? plain : versionUse.watched(plain);
   const release = { name, namespace: request.namespace ?? "default", capabilities };
-  const { known = new KnownManifests() } = request;
   const remembered = request.outputs?.begin(
     root,
     values,
@@ -107,20 +108,25 @@ export function renderChart(chart: Chart, request: RenderRequest): ChartRender {
   const templates = chartTemplates(root, remembered?.values ?? values, release, (path, data) =>
     remembered === undefined ? data : remembered.dataOf(path, data),
   );
-  let outputs: readonly TemplateOutput[];
+  const isOnlyOne = request.outputs === undefined && explorer === undefined && !failures.tolerated;
+  const set = isOnlyOne ? parseForOnce(root) : parse(root, failures);
+  let outputs: readonly TemplateOutput<Seen>[];
   try {
-    outputs = execute(parse(root, failures), templates, { ...request, budget }, explorer, remembered, failures);
+    outputs = execute(set, templates, { ...request, budget }, explorer, remembered, failures);
   } catch (error) {
-    if (!(error instanceof SharedChange)) throw error;
-    request.outputs?.giveUp();
-    return renderChart(chart, { ...request, outputs: undefined });
+    if (error instanceof SharedChange) {
+      request.outputs?.giveUp();
+      return renderChart(chart, request);
+    }
+    if (refusalOf(error) instanceof Refusal) set.check();
+    throw error;
   }
   const manifests = outputs.flatMap((output) => {
     versionUse?.begin(output.name);
-    return failures.collect(output.name, () => output.manifests(known)) ?? [];
+    return failures.collect(output.name, () => output.manifests) ?? [];
   });
   return {
-    manifests: arranged(root, manifests, known, request),
+    seen: arranged(root, manifests, request).map(({ seen }) => seen),
     failures: failures.all,
     exhausted: explorer?.exhausted ?? false,
     root,
@@ -156,20 +162,20 @@ function checkKubeVersion({ metadata: { kubeVersion } }: Chart, kube: KubeVersio
 }
 
 /** Execute the templates. NOTES.txt has to work like all others, and is left out then. */
-function execute(
+function execute<Seen>(
   set: TemplateSet,
   templates: readonly ChartTemplate[],
-  { budget, signal, versionUse }: Pick<RenderRequest, "signal" | "versionUse"> & { readonly budget: Budget },
+  { budget, reader, signal, versionUse }: RenderRequest<Seen> & { readonly budget: Budget },
   explorer: Explorer | undefined,
-  remembered: KnownOfRender | undefined,
+  remembered: KnownOfRender<Seen> | undefined,
   failures: Failures,
-): readonly TemplateOutput[] {
-  const outputs: TemplateOutput[] = [];
+): readonly TemplateOutput<Seen>[] {
+  const outputs: TemplateOutput<Seen>[] = [];
   for (const template of templates) {
     const { name, data } = template;
     if (!set.has(name)) continue;
     versionUse?.begin(name);
-    const run = (watch?: ExecutionWatch): TemplateOutput => {
+    const run = (watch?: ExecutionWatch): TemplateOutput<Seen> => {
       template.begin();
       if (explorer !== undefined) explorer.template = name;
       const options = {
@@ -179,12 +185,12 @@ function execute(
         watch: alsoTelling(versionUse, watch),
         ...(explorer && { exploration: explorer }),
       };
-      return new TemplateOutput(name, set.execute(name, data, options, signal));
+      return new TemplateOutput(name, set.execute(name, data, options, signal), reader);
     };
     const output = failures.collect(name, () =>
       remembered === undefined ? run() : remembered.output(template, set, run, explorer?.failures),
     );
-    if (output !== undefined && output.text.trim() !== "" && !name.endsWith("NOTES.txt")) outputs.push(output);
+    if (output !== undefined) outputs.push(output);
   }
   return outputs.sort((a, b) => compareUtf8(a.name, b.name));
 }
@@ -201,37 +207,30 @@ const alsoTelling = (use: VersionUse | undefined, watch: ExecutionWatch | undefi
       };
 
 /** Everything besides the chart and its values that templates see. */
-const circumstancesOf = ({ kubeVersion, apiVersions, releaseName, namespace }: RenderRequest): string =>
+const circumstancesOf = ({ kubeVersion, apiVersions, releaseName, namespace }: Told): string =>
   JSON.stringify([kubeVersion, apiVersions, releaseName, namespace]);
 
 /** All that is asked for, as helm prints it. */
-function arranged(
+function arranged<Seen>(
   root: PlacedChart,
-  manifests: readonly Manifest[],
-  known: KnownManifests,
-  { includeCrds = true, noHooks = false, tests = false }: RenderRequest,
-): readonly Manifest[] {
-  const wanted = (hook: Manifest["hook"]): boolean => !noHooks && (tests || !hook!.events.includes("test"));
+  manifests: readonly Manifest<Seen>[],
+  { reader, includeCrds = true, noHooks = false, tests = false }: RenderRequest<Seen>,
+): readonly Manifest<Seen>[] {
+  const wanted = (hook: Manifest<Seen>["hook"]): boolean => !noHooks && (tests || !hook!.events.includes("test"));
   return [
-    ...(includeCrds ? crdsOf(root, known) : []),
+    ...(includeCrds ? crdsOf(root, reader) : []),
     ...inInstallOrder(manifests.filter(({ hook }) => hook === undefined)),
     ...inInstallOrder(manifests.filter(({ hook }) => hook !== undefined && wanted(hook))),
   ];
 }
 
-/** Definitions are the largest files of all, and the same in all renders. */
-const crdTexts = new WeakMap<ChartFile, string>();
-
-function crdText(file: ChartFile): string {
-  const text = crdTexts.get(file) ?? textOf(file.bytes);
-  crdTexts.set(file, text);
-  return text;
-}
-
-function crdsOf({ chart, path, dependencies }: PlacedChart, known: KnownManifests): readonly Manifest[] {
+function crdsOf<Seen>(
+  { chart, path, dependencies }: PlacedChart,
+  reader: ManifestReader<Seen>,
+): readonly Manifest<Seen>[] {
   const own = chart.files.filter((file) => file.path.startsWith("crds/") && /\.(?:ya?ml|json)$/i.test(file.path));
   return [
-    ...own.flatMap((file) => known.crd(`${path}/${file.path}`, crdText(file))),
-    ...dependencies.flatMap((each) => crdsOf(each, known)),
+    ...own.flatMap((file) => reader.crd(`${path}/${file.path}`, file)),
+    ...dependencies.flatMap((each) => crdsOf(each, reader)),
   ];
 }

@@ -3,6 +3,7 @@ import { RejectedError } from "../../errors.ts";
 import type { RenderedTemplate, RenderOptions } from "../renderer.ts";
 import { readChart } from "./chart.ts";
 import type { Table } from "./coalesce.ts";
+import { ManifestReader } from "./manifests.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { renderChart } from "./render-chart.ts";
 import { userValues } from "./values.ts";
@@ -17,9 +18,9 @@ const MAX_VALUES_BYTES = 16 * 1024 * 1024;
  */
 export async function renderPath(path: string, options: RenderOptions): Promise<readonly RenderedTemplate[]> {
   try {
-    const chart = await readChart(path, options.signal);
-    const { manifests } = renderChart(chart, { ...options, values: valuesOf(options) });
-    return manifests.map(({ path, text }) => ({ path, text }));
+    using chart = await readChart(path, options.signal);
+    const reader = new ManifestReader(({ path, text }) => ({ path, text }), false);
+    return renderChart(chart, { ...options, values: valuesOf(options), reader }).seen;
   } catch (error) {
     const refusal = refusalOf(error);
     if (!(refusal instanceof Refusal)) throw error;

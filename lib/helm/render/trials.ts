@@ -1,12 +1,13 @@
 import { RejectedError } from "../../errors.ts";
-import { type BranchText, Budget, integerOf, type Value } from "../../template/index.ts";
+import { type BranchText, Budget, integerOf } from "../../template/index.ts";
 import type { RenderOptions } from "../renderer.ts";
-import { type Chart, readChart } from "./chart.ts";
+import { type OpenChart, readChart } from "./chart.ts";
 import { deepCopy, overlay, type Table } from "./coalesce.ts";
+import { type ChartDefinition, type ChartHead, definitionsOf } from "./definitions.ts";
 import { demandsOf } from "./demands.ts";
 import type { Effect } from "./effect.ts";
 import { KnownOutputs } from "./known-outputs.ts";
-import { KnownManifests } from "./manifests.ts";
+import { type ManifestDocument, ManifestReader } from "./manifests.ts";
 import { type Profile, profilesOf } from "./profiles.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 import { type ChartRender, renderChart } from "./render-chart.ts";
@@ -19,29 +20,14 @@ import { VersionUse } from "./version-use.ts";
 import { inRange } from "./versions.ts";
 
 export type { BranchText } from "../../template/index.ts";
+export type { ChartDefinition, ChartHead } from "./definitions.ts";
+export type { ManifestDocument } from "./manifests.ts";
 export type { Setting, SettingPath } from "./setting.ts";
 export { settingOf, settingText } from "./setting.ts";
 
-/** What a chart or subchart says about itself. */
-export interface ChartDefinition {
-  readonly name: string;
-  readonly version: string;
-  /** Names of the charts it lies in, without the outermost: `a/b`; empty for that one itself. */
-  readonly subchart: string;
-  readonly files: ReadonlyMap<string, Uint8Array>;
-}
-
-/** A document of a render. */
-export interface TrialManifest {
-  /** `web/charts/db/templates/pod.yaml` */
-  readonly path: string;
-  readonly text: string;
-  /** The text as YAML; undefined where nobody has read it: of crds/. */
-  readonly value: Value;
-}
-
-export interface Trial {
-  readonly manifests: readonly TrialManifest[];
+export interface Trial<Seen> {
+  /** What was seen in each manifest, as helm prints them. What is the same in several renders was looked at once. */
+  readonly seen: readonly Seen[];
   /** Why helm would refuse the chart; undefined where it would render it. */
   readonly refused: string | undefined;
   /** Of the first render that was refused: whether it may be accepted for another Kubernetes version. */
@@ -75,33 +61,53 @@ const OPERATIONS_OF_ONE = 10_000_000;
 const EXPLORED = { operations: 2_000_000, output: 32 * 1024 * 1024, depth: 100 } as const;
 
 /** One chart, rendered many times with different settings. What all renders cost together is bounded. */
-export class ChartTrials {
-  readonly #chart: Chart;
+export class ChartTrials<Seen> implements Disposable {
+  readonly #chart: OpenChart;
   readonly #options: RenderOptions;
   readonly #base: Table;
   readonly #profiles: ReadonlyMap<string, Profile>;
   #operations = OPERATIONS_OF_ALL;
   /** Whether something was left out because it cost too much. */
   exhausted = false;
-  readonly #known = new KnownManifests();
-  readonly #outputs = new KnownOutputs();
+  readonly #look: (document: ManifestDocument) => Seen;
+  readonly #reader: ManifestReader<Seen>;
+  readonly #outputs = new KnownOutputs<Seen>();
   #renders = 0;
   #declaredValues: Table | undefined;
 
-  private constructor(path: string, chart: Chart, options: RenderOptions, base: Table) {
+  private constructor(
+    path: string,
+    chart: OpenChart,
+    options: RenderOptions,
+    look: (document: ManifestDocument, chart: ChartHead) => Seen,
+  ) {
     this.#profiles = new Map(profilesOf(path, chart).map((profile) => [profile.path, profile]));
     this.#chart = chart;
     this.#options = options;
-    this.#base = base;
+    this.#base = valuesOf(options);
+    this.#look = (document) => look(document, this.head);
+    this.#reader = new ManifestReader(this.#look, true);
   }
 
-  /** @throws Refusal */
-  static async open(path: string, options: RenderOptions): Promise<ChartTrials> {
-    return new ChartTrials(path, await readChart(path, options.signal), options, valuesOf(options));
+  /**
+   * @param look gives what is kept of a manifest: it is not kept itself
+   * @throws Refusal
+   */
+  static async open<Seen>(
+    path: string,
+    options: RenderOptions,
+    look: (document: ManifestDocument, chart: ChartHead) => Seen,
+  ): Promise<ChartTrials<Seen>> {
+    return new ChartTrials(path, await readChart(path, options.signal), options, look);
+  }
+
+  /** Ends the trials: nothing can be rendered any more. What was seen stays. */
+  [Symbol.dispose](): void {
+    this.#chart[Symbol.dispose]();
   }
 
   /** What its Chart.yaml calls it. */
-  get head(): { readonly name: string; readonly version: string } {
+  get head(): ChartHead {
     const { name, version } = this.#chart.metadata;
     return { name, version };
   }
@@ -115,17 +121,17 @@ export class ChartTrials {
    *
    * @throws RejectedError TEMPLATE_TOO_EXPENSIVE when earlier renders have used up what all may cost together
    */
-  render(settings: readonly Setting[] = [], options: TrialOptions = {}): Trial {
+  render(settings: readonly Setting[] = [], options: TrialOptions = {}): Trial<Seen> {
     const budget = new Budget({ operations: Math.min(this.#operations, OPERATIONS_OF_ONE) });
     const given = budget.operationsLeft;
     // fails, and says why
     if (given <= 0) budget.spend(1);
     const versionUse = this.#renders === 0 ? new VersionUse() : undefined;
     try {
-      const { manifests, failures, exhausted, values, effects } = this.#render(settings, options, budget, versionUse);
+      const { seen, failures, exhausted, values, effects } = this.#render(settings, options, budget, versionUse);
       if (exhausted) this.exhausted = true;
       return {
-        manifests,
+        seen,
         refused: failures[0]?.reason,
         versionMatters: true,
         solve,
@@ -146,7 +152,7 @@ export class ChartTrials {
       const isTooMuch = refusal.cause instanceof RejectedError && refusal.cause.code === "TEMPLATE_TOO_EXPENSIVE";
       const versionMatters = (isTooMuch ? versionUse?.wasRead : versionUse?.matters) ?? true;
       return {
-        manifests: [],
+        seen: [],
         refused: refusal.message,
         versionMatters,
         solve: () => [],
@@ -163,18 +169,19 @@ export class ChartTrials {
     { tolerant = false, onBranch, consider }: TrialOptions,
     budget: Budget,
     versionUse: VersionUse | undefined,
-  ): ChartRender {
+  ): ChartRender<Seen> {
     const told = withSettings(this.#options, settings);
-    // often the first render is the only one, unless there is something to explore: remembering takes time too
-    const outputs = this.#renders++ === 0 && onBranch === undefined ? undefined : this.#outputs;
+    // often the first render is the only one, unless there is something to explore: remembering takes time, and memory
+    const isOnlyOne = this.#renders++ === 0 && onBranch === undefined;
     return renderChart(this.#chart, {
       ...told,
       values: settings.length === 0 ? deepCopy(this.#base) : valuesOf(told, this.#profileTexts(settings)),
       tolerant,
       budget,
-      known: this.#known,
       versionUse,
-      outputs,
+      ...(isOnlyOne
+        ? { reader: new ManifestReader(this.#look, false) }
+        : { reader: this.#reader, outputs: this.#outputs }),
       ...(onBranch === undefined
         ? tolerant && { explore: {} }
         : {
@@ -188,7 +195,7 @@ export class ChartTrials {
   }
 
   /** Many of these are kept: they hold nothing else of a render. */
-  #concerning(effects: ReadonlyMap<string, Effect>): Trial["concerning"] {
+  #concerning(effects: ReadonlyMap<string, Effect>): Trial<Seen>["concerning"] {
     return (templates, settings) => {
       const places = templates.map(({ subchart, template }) => {
         const path = subchart.split("/").filter(Boolean);
@@ -267,7 +274,7 @@ export class ChartTrials {
 
   /** The chart and everything packed in it, taking part or not. */
   get definitions(): readonly ChartDefinition[] {
-    return definitionsOf(this.#chart, []);
+    return definitionsOf(this.#chart);
   }
 }
 
@@ -282,9 +289,3 @@ export interface TrialOptions {
 
 /** Minor versions, newest first, which is the default one, back to the first that charts of helm 3 were written for. */
 const KUBE_VERSIONS: readonly string[] = Array.from({ length: 24 }, (_, i) => `v1.${35 - i}.0`);
-
-function definitionsOf(chart: Chart, path: readonly string[]): readonly ChartDefinition[] {
-  const { name, version } = chart.metadata;
-  const own = { name, version, subchart: path.join("/"), files: chart.definition };
-  return [own, ...chart.subcharts.flatMap((subchart) => definitionsOf(subchart, [...path, subchart.metadata.name]))];
-}

@@ -1,7 +1,6 @@
-import type { ChartTrials, Trial } from "../../helm/render/index.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
 import { possible, requiredImages, switchedOn } from "./grading.ts";
-import type { ChartLooks } from "./looks.ts";
+import { findingsIn, type LookedTrial, type LookedTrials } from "./looks.ts";
 import type { Settings } from "./proofs.ts";
 
 /** What a chart needs as it is, or as near to that as it renders. */
@@ -16,10 +15,10 @@ type Complain = (reason: string) => Unresolved;
 /** Values files of one chart that are tried; real charts have up to some dozens. */
 const MAX_PROFILES = 100;
 
-export const triedProfiles = ({ profiles }: ChartTrials) => profiles.slice(0, MAX_PROFILES);
+export const triedProfiles = ({ profiles }: LookedTrials) => profiles.slice(0, MAX_PROFILES);
 
 /** @returns why what the profiles show may not be all */
-export const untriedProfiles = ({ profiles }: ChartTrials): readonly string[] =>
+export const untriedProfiles = ({ profiles }: LookedTrials): readonly string[] =>
   profiles.length > MAX_PROFILES ? [`only ${MAX_PROFILES} of its ci/*-values.yaml were tried`] : [];
 
 /**
@@ -28,9 +27,9 @@ export const untriedProfiles = ({ profiles }: ChartTrials): readonly string[] =>
  *
  * @param byDefault how it renders by its defaults
  */
-export function findBasis(byDefault: Trial, trials: ChartTrials, looks: ChartLooks, complain: Complain): Basis {
-  if (byDefault.refused === undefined) return { findings: looks.findingsIn(byDefault), settings: [] };
-  const rendered = (attempts: readonly Settings[]) => whichRender(attempts, trials, looks);
+export function findBasis(byDefault: LookedTrial, trials: LookedTrials, complain: Complain): Basis {
+  if (byDefault.refused === undefined) return { findings: findingsIn(byDefault), settings: [] };
+  const rendered = (attempts: readonly Settings[]) => whichRender(attempts, trials);
   const { kubeVersion, kubeVersions, withoutSchema } = trials;
   const others = byDefault.versionMatters ? kubeVersions : [];
   for (const forVersion of rendered(others.map((other) => [other]))) return forVersion;
@@ -39,21 +38,21 @@ export function findBasis(byDefault: Trial, trials: ChartTrials, looks: ChartLoo
   if (byProfile.length > 0) return basisOfProfiles(byProfile, untriedProfiles(trials).map(complain));
   const unchecked = withoutSchema === undefined ? [] : [[...version, withoutSchema]];
   for (const basis of rendered(unchecked)) return basis;
-  return { findings: whatRenders(byDefault.refused, trials, looks, complain), settings: [] };
+  return { findings: whatRenders(byDefault.refused, trials, complain), settings: [] };
 }
 
 /** What those of the settings show that render, each rendered when it is its turn. */
-function* whichRender(attempts: readonly Settings[], trials: ChartTrials, looks: ChartLooks): Generator<Basis> {
+function* whichRender(attempts: readonly Settings[], trials: LookedTrials): Generator<Basis> {
   for (const settings of attempts) {
     const trial = trials.render(settings);
     if (trial.refused !== undefined) continue;
-    yield { settings, findings: switchedOn(looks.findingsIn(trial), settings) };
+    yield { settings, findings: switchedOn(findingsIn(trial), settings) };
   }
 }
 
 /** Of a chart that cannot be rendered. */
-function whatRenders(refused: string, trials: ChartTrials, looks: ChartLooks, complain: Complain): Findings {
-  const { images } = looks.findingsIn(trials.render([], { tolerant: true }));
+function whatRenders(refused: string, trials: LookedTrials, complain: Complain): Findings {
+  const { images } = findingsIn(trials.render([], { tolerant: true }));
   const condition = `the chart renders, which it does not: ${refused}`;
   return {
     images: images.map((finding) => possible(finding, condition)),

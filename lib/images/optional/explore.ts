@@ -1,11 +1,11 @@
 import { StowageError } from "../../errors.ts";
-import type { ChartOnDisk, ChartPlace, RenderOptions } from "../../helm/index.ts";
-import { ChartTrials, type Trial } from "../../helm/render/index.ts";
+import type { ChartPlace, RenderOptions } from "../../helm/index.ts";
+import { type ChartHead, ChartTrials } from "../../helm/render/index.ts";
 import { type DeclaredChart, findDeclared } from "../declared.ts";
 import { type Finding, type Findings, type Unresolved, uniteFindings } from "../finding.ts";
 import { type Basis, findBasis, triedProfiles, untriedProfiles } from "./basis.ts";
 import { possible, requiredImages, switchedOn } from "./grading.ts";
-import { ChartLooks } from "./looks.ts";
+import { imagesIn, type LookedTrial, type LookedTrials, lookAt } from "./looks.ts";
 import { fewest, Proofs, type Settings } from "./proofs.ts";
 import { EVERY_SWITCH, Sightings } from "./sightings.ts";
 
@@ -28,9 +28,11 @@ export interface ExploreOptions extends RenderOptions {
  */
 export async function exploreChart(chart: ChartPlace, options: ExploreOptions): Promise<Findings> {
   const { optional = false, ...rest } = options;
-  const trials = await ChartTrials.open(chart.path, rest);
+  using trials = await ChartTrials.open(chart.path, rest, (document, head) =>
+    lookAt(document, { ...head, ...chart }, rest.tests ?? false),
+  );
   if (trials.isLibrary) return { images: [], unresolved: [] };
-  const exploring = new Exploring({ ...trials.head, ...chart }, trials, rest.tests ?? false);
+  const exploring = new Exploring({ ...trials.head, ...chart }, trials);
   return optional ? exploring.everything() : exploring.required();
 }
 
@@ -45,9 +47,8 @@ const MAX_COMPLETED_GUESSES = 2;
 /** Renders of such a search. */
 const MAX_TRIES = 16;
 class Exploring {
-  readonly #chart: ChartOnDisk;
-  readonly #trials: ChartTrials;
-  readonly #looks: ChartLooks;
+  readonly #chart: ChartHead;
+  readonly #trials: LookedTrials;
   readonly #sightings: Sightings;
   #searches = 0;
   #completions = 0;
@@ -56,11 +57,10 @@ class Exploring {
   /** Proven so far: the fewest settings that bring each image, and where it is then. */
   readonly #proven = new Map<string, { readonly settings: Settings; readonly findings: readonly Finding[] }>();
 
-  constructor(chart: ChartOnDisk, trials: ChartTrials, tests: boolean) {
+  constructor(chart: ChartHead, trials: LookedTrials) {
     this.#chart = chart;
     this.#trials = trials;
-    this.#looks = new ChartLooks(chart, tests);
-    this.#sightings = new Sightings(trials, this.#looks);
+    this.#sightings = new Sightings(chart, trials);
   }
 
   required(): Findings {
@@ -88,17 +88,16 @@ class Exploring {
     return uniteFindings([rendered, findDeclared(this.#declared(), rendered)]);
   }
 
-  #basis(byDefault: Trial): Basis {
-    return findBasis(byDefault, this.#trials, this.#looks, (reason) => this.#unresolved(reason));
+  #basis(byDefault: LookedTrial): Basis {
+    return findBasis(byDefault, this.#trials, (reason) => this.#unresolved(reason));
   }
 
   /** Look for images with all switches on, then for the fewest settings that bring each one seen. */
   #prove(basis: Settings, required: ReadonlySet<string>): void {
-    const proofs = new Proofs(this.#trials, this.#looks, basis);
+    const proofs = new Proofs(this.#trials, basis);
     for (const profile of triedProfiles(this.#trials)) proofs.outcome([profile]);
     const { dormant, named, other } = this.#trials.switches;
-    if (dormant.length > 0)
-      this.#sightings.show(this.#looks.imagesIn(this.#sightings.explore(basis, dormant, true)), dormant);
+    if (dormant.length > 0) this.#sightings.show(imagesIn(this.#sightings.explore(basis, dormant, true)), dormant);
     const together = this.#show(named, required, proofs);
     if (other.length > 0) this.#show([...together, ...other], required, proofs);
     for (const image of this.#open(required)) this.#guess(image, basis, proofs);

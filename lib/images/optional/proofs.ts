@@ -1,6 +1,6 @@
 import { RejectedError } from "../../errors.ts";
-import { type ChartTrials, type Setting, settingText, type Trial } from "../../helm/render/index.ts";
-import type { ChartLooks, Seen } from "./looks.ts";
+import { type Setting, settingText } from "../../helm/render/index.ts";
+import { imagesIn, type LookedTrial, type LookedTrials, type Seen } from "./looks.ts";
 
 export type Settings = readonly Setting[];
 
@@ -15,21 +15,19 @@ interface Outcome {
   /** Why the chart does not render with them. */
   readonly refused: string | undefined;
   readonly seen: Seen | undefined;
-  readonly concerning: Trial["concerning"];
+  readonly concerning: LookedTrial["concerning"];
 }
 
 /** What strict renders of a chart prove. The same settings are rendered once. */
 export class Proofs {
-  readonly #trials: ChartTrials;
-  readonly #looks: ChartLooks;
+  readonly #trials: LookedTrials;
   readonly #base: Settings;
   readonly #outcomes = new Map<string, Outcome>();
-  readonly #shown = new Map<string, { readonly seen: Seen; readonly concerning: Trial["concerning"] }>();
+  readonly #shown = new Map<string, { readonly seen: Seen; readonly concerning: LookedTrial["concerning"] }>();
 
   /** @param base settings without which the chart does not render */
-  constructor(trials: ChartTrials, looks: ChartLooks, base: Settings) {
+  constructor(trials: LookedTrials, base: Settings) {
     this.#trials = trials;
-    this.#looks = looks;
     this.#base = base;
   }
 
@@ -53,7 +51,7 @@ export class Proofs {
       settings,
       refused,
       concerning,
-      seen: refused === undefined ? this.#looks.imagesIn(trial) : undefined,
+      seen: refused === undefined ? imagesIn(trial) : undefined,
     };
     this.#outcomes.set(key, outcome);
     return outcome;
@@ -96,7 +94,7 @@ export class Proofs {
     if (shown === undefined) {
       this.#count();
       const trial = this.#trials.render([...this.#base, ...settings], { tolerant: true });
-      shown = { seen: this.#looks.imagesIn(trial), concerning: trial.concerning };
+      shown = { seen: imagesIn(trial), concerning: trial.concerning };
       this.#shown.set(key, shown);
     }
     return shown.seen;

@@ -1,7 +1,9 @@
-import type { BranchText, ChartTrials, Trial } from "../../helm/render/index.ts";
+import type { BranchText, ChartHead } from "../../helm/render/index.ts";
+import type { ManifestSource } from "../find.ts";
 import type { Finding } from "../finding.ts";
+import { sourceOfTemplate } from "../template-path.ts";
 import { findInFragment, isPartOfLine, WORTH_READING } from "./fragment.ts";
-import type { ChartLooks, Seen } from "./looks.ts";
+import type { LookedTrial, LookedTrials, Seen } from "./looks.ts";
 import { keyOf, type Settings } from "./proofs.ts";
 
 /** An image seen where nothing proves yet that it can be needed. */
@@ -23,15 +25,15 @@ const MAX_GUESSES = 6;
 
 /** The images that branches name which are not taken, and renders that go on behind failures. */
 export class Sightings {
-  readonly #trials: ChartTrials;
-  readonly #looks: ChartLooks;
+  readonly #chart: ChartHead;
+  readonly #trials: LookedTrials;
   readonly #sightings = new Map<string, Sighting[]>();
   readonly #guesses = new Map<string, Map<string, Settings>>();
   readonly #shown = new Map<string, Settings>();
 
-  constructor(trials: ChartTrials, looks: ChartLooks) {
+  constructor(chart: ChartHead, trials: LookedTrials) {
+    this.#chart = chart;
     this.#trials = trials;
-    this.#looks = looks;
   }
 
   get images(): readonly string[] {
@@ -62,20 +64,20 @@ export class Sightings {
    *
    * @param settings besides what is needed anyway
    */
-  explore(basis: Settings, settings: Settings, tolerant: boolean): Trial {
+  explore(basis: Settings, settings: Settings, tolerant: boolean): LookedTrial {
     const noted: { readonly branch: BranchText; readonly template: string; readonly found: readonly Finding[] }[] = [];
     const known = new Set<string>();
     const onBranch = (branch: BranchText, template: string): void => {
       const key = `${template}\0${branch.before}\0${branch.text}`;
       if (known.has(key) || !WORTH_READING.test(branch.before + branch.text)) return;
       known.add(key);
-      const found = findInFragment(branch, this.#looks.sourceOf(template));
+      const found = findInFragment(branch, this.#sourceOf(template));
       if (found.length > 0) noted.push({ branch, template, found });
     };
     const trial = this.#trials.render([...basis, ...settings], { tolerant, onBranch, consider });
     for (const { branch, template, found } of noted) {
       const solved = trial.solve(branch);
-      const switched = this.#switchesOf(this.#looks.sourceOf(template).subchart);
+      const switched = this.#switchesOf(this.#sourceOf(template).subchart);
       const condition = branch.conditions.map(({ text }) => text).join(" && ");
       for (const finding of found) {
         this.#note(finding, condition, !isPartOfLine(branch));
@@ -99,6 +101,10 @@ export class Sightings {
   /** The switches with which a tolerant render showed the image outside of branches. */
   shownWith(image: string): Settings | undefined {
     return this.#shown.get(image);
+  }
+
+  #sourceOf(template: string): ManifestSource {
+    return sourceOfTemplate(template, this.#chart.name, this.#chart.version);
   }
 
   #switchesOf(subchart: string): Settings {

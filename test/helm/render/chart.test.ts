@@ -276,3 +276,15 @@ test("reading a directory or archive ends with the reason of an abort", async ()
     await assert.rejects(readChart(path, AbortSignal.abort(new Error("enough"))), /enough/);
   }
 });
+
+test("a chart that is ended gives back the memory of its archives, those within it included", async () => {
+  const inner = await packed({ "db/Chart.yaml": chartYaml("db"), "db/templates/a.yaml": "a: 1\n" });
+  const path = join(work, "ended.tgz");
+  await writeFile(path, await packed({ "web/Chart.yaml": chartYaml("web"), "web/charts/db.tgz": inner }));
+  const chart = await readChart(path);
+  const sizes = (): readonly number[] =>
+    [chart.definition.get("Chart.yaml")!, chart.subcharts[0]!.templates[0]!.bytes].map(({ byteLength }) => byteLength);
+  assert.deepEqual(sizes(), [chartYaml("web").length, 5]);
+  chart[Symbol.dispose]();
+  assert.deepEqual(sizes(), [0, 0]);
+});

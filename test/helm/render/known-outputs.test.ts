@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import * as fc from "fast-check";
 import { type Chart, readChart } from "../../../lib/helm/render/chart.ts";
 import { KnownOutputs } from "../../../lib/helm/render/known-outputs.ts";
+import { ManifestReader } from "../../../lib/helm/render/manifests.ts";
 import { renderChart } from "../../../lib/helm/render/render-chart.ts";
 import { Budget } from "../../../lib/template/index.ts";
 import { readYaml } from "../../../lib/yaml/index.ts";
@@ -23,20 +24,21 @@ type Values = Parameters<typeof renderChart>[1]["values"];
 const valuesOf = (text: string): Values => (readYaml(text) ?? new Map()) as Values;
 
 /** What a render gives, and how many operations it took. */
-function render(chart: Chart, values: string, outputs?: KnownOutputs, tolerant = false) {
+function render(chart: Chart, values: string, outputs?: KnownOutputs<string>, tolerant = false) {
   const budget = new Budget();
   const before = budget.operationsLeft;
   let shown: unknown;
   try {
     const explore = tolerant ? {} : undefined;
-    const { manifests, failures } = renderChart(chart, {
+    const { seen, failures } = renderChart(chart, {
+      reader: new ManifestReader(({ path, text }) => `${path}: ${text}`, false),
       values: valuesOf(values),
       outputs,
       budget,
       tolerant,
       ...(explore && { explore }),
     });
-    shown = { texts: manifests.map(({ path, text }) => `${path}: ${text}`), failures };
+    shown = { seen, failures };
   } catch (error) {
     shown = String(error);
   }
@@ -45,7 +47,7 @@ function render(chart: Chart, values: string, outputs?: KnownOutputs, tolerant =
 
 /** Each of the values rendered in turn, every time as if it were the first. */
 function assertSame(chart: Chart, turns: readonly (readonly [values: string, tolerant: boolean])[]): void {
-  const outputs = new KnownOutputs();
+  const outputs = new KnownOutputs<string>();
   for (const [values, tolerant] of turns) {
     assert.deepEqual(render(chart, values, outputs, tolerant).shown, render(chart, values, undefined, tolerant).shown);
   }
@@ -121,7 +123,7 @@ test("a template is executed again only when something that it read has changed"
     "templates/one.yaml": loop("one.x"),
     "templates/two.yaml": loop("two"),
   });
-  const outputs = new KnownOutputs();
+  const outputs = new KnownOutputs<string>();
   const all = render(two, "", outputs).operations;
   assert.ok(all > 400);
   assert.equal(render(two, "", outputs).operations, 0);
@@ -135,7 +137,7 @@ test("a failure is remembered like an output", async () => {
     "templates/a.yaml": "{{ range until 100 }}{{ end }}{{ fail .Values.why }}",
     "values.yaml": "why: broken",
   });
-  const outputs = new KnownOutputs();
+  const outputs = new KnownOutputs<string>();
   const first = render(failing, "", outputs);
   assert.match(String(first.shown), /broken$/);
   assert.deepEqual(render(failing, "", outputs), { shown: first.shown, operations: 0 });
@@ -152,7 +154,7 @@ test("what a template changes and puts into values is done again without it: ite
     "templates/a.yaml": doc("a", '"{{ .Values.parts.web.name }} {{ range .Values.list }}{{ .name }}{{ end }}"'),
     "templates/b.yaml": doc("b", '"{{ .Values.parts.db.Release.Name }} {{ keys . | sortAlpha | join "," }}"'),
   });
-  const outputs = new KnownOutputs();
+  const outputs = new KnownOutputs<string>();
   const { shown } = render(changing, "", outputs);
   assert.match(JSON.stringify(shown), /templates\/z\.yaml v1\.[^ ]* AB/);
   assert.deepEqual(render(changing, "other: 2", outputs), { shown, operations: 0 });
@@ -197,8 +199,8 @@ test("what one chart puts in the place of a table is what the other sees: values
     "charts/db/templates/b.yaml": doc("d", put(".Values")),
     "charts/db/templates/z.yaml": doc("e", "{{ .Values.t.x }}"),
   });
-  const { texts } = render(shared, "").shown as { readonly texts: readonly string[] };
-  assert.ok(new Set(texts.map((text) => /old\+*/.exec(text)?.[0])).size > 2, texts.join("\n"));
+  const { seen } = render(shared, "").shown as { readonly seen: readonly string[] };
+  assert.ok(new Set(seen.map((text) => /old\+*/.exec(text)?.[0])).size > 2, seen.join("\n"));
   assertSame(shared, [
     ["", false],
     ["other: 1", false],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { ensureHelm, openHelmRenderer, openRenderer, type RenderOptions } from "../../../lib/helm/index.ts";
 import { readChart } from "../../../lib/helm/render/chart.ts";
+import { ManifestReader } from "../../../lib/helm/render/manifests.ts";
 import { renderChart } from "../../../lib/helm/render/render-chart.ts";
 import { Budget } from "../../../lib/template/index.ts";
 import { writeChart } from "../../fixtures/chart-directory.ts";
@@ -287,11 +288,9 @@ const broken: Files = {
 
 test("a tolerant render goes on behind every failure, and tells each with its place", async () => {
   const chart = await readChart(await write(broken));
-  const { manifests, failures } = renderChart(chart, { values: new Map(), tolerant: true });
-  assert.deepEqual(
-    manifests.map(({ path }) => path),
-    ["broken/templates/good.yaml"],
-  );
+  const reader = new ManifestReader(({ path }) => path, false);
+  const { seen, failures } = renderChart(chart, { values: new Map(), reader, tolerant: true });
+  assert.deepEqual(seen, ["broken/templates/good.yaml"]);
   assert.deepEqual(
     failures.map(({ template, place }) => [template, place?.line]),
     [
@@ -305,10 +304,29 @@ test("a tolerant render goes on behind every failure, and tells each with its pl
   assert.match(failures.map(({ reason }) => reason).join("\n"), /gone.*kubeVersion.*unparsable.*nil pointer.*YAML/s);
 });
 
+test("what cannot be parsed is told before what fails, and that before what is no YAML, wherever each lies", async () => {
+  const kinds = { unparsable: "{{ if }}", failing: '{{ fail "x" }}', "no-yaml": "a: [", "late-yaml": "b: [" };
+  const names = ["a", "b", "c", "d"] as const;
+  const told = async (by: typeof helm, chart: string): Promise<string> => {
+    const message = await by.render(chart).then(() => "", String);
+    return Object.keys(kinds).find((kind) => message.includes(`/${kind}-`)) ?? message;
+  };
+  const orders = names.map((_, i) => names.map((_, j) => names[(i + j) % names.length]!));
+  for (const order of [...orders, ...orders.map((order) => order.toReversed())]) {
+    for (const count of [4, 3, 2]) {
+      const files = Object.entries(kinds)
+        .slice(4 - count)
+        .map(([kind, text], i) => [`templates/${order[i]}/${kind}-.yaml`, text]);
+      const chart = await write(Object.fromEntries(files));
+      assert.equal(await told(renderer, chart), await told(helm, chart), JSON.stringify(files));
+    }
+  }
+});
+
 test("a chart can be rendered many times: nothing of one render is seen by the next", async () => {
   const chart = await readChart(await write(umbrella));
-  const render = (...entries: [string, never][]) =>
-    renderChart(chart, { values: new Map(entries) }).manifests.map(({ path, text }) => `${path}\n${text}`);
+  const reader = new ManifestReader(({ path, text }) => `${path}\n${text}`, false);
+  const render = (...entries: [string, never][]) => renderChart(chart, { values: new Map(entries), reader }).seen;
   const first = render();
   assert.notDeepEqual(render(["tags", new Map([["front", false]]) as never]), first);
   assert.deepEqual(render(), first);
@@ -318,7 +336,7 @@ test("what a render may cost is bounded", async () => {
   const chart = await readChart(
     await write({ "templates/a.yaml": "{{ range until 1000 }}{{ range until 1000 }}x{{ end }}{{ end }}" }),
   );
-  assert.throws(() => renderChart(chart, { values: new Map(), budget: new Budget({ operations: 10_000 }) }), {
-    message: /operations/,
-  });
+  const reader = new ManifestReader(() => undefined, false);
+  const budget = new Budget({ operations: 10_000 });
+  assert.throws(() => renderChart(chart, { values: new Map(), reader, budget }), { message: /operations/ });
 });

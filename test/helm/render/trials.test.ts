@@ -11,8 +11,9 @@ const work = await mkdtemp(join(tmpdir(), "stowage-trials-"));
 after(() => rm(work, { recursive: true, force: true }));
 
 let count = 0;
-async function trialsOf(files: Readonly<Record<string, string>>): Promise<ChartTrials> {
-  return ChartTrials.open(await writeChart(work, { name: `t${++count}`, version: "1.0.0" }, files), {});
+async function trialsOf(files: Readonly<Record<string, string>>): Promise<ChartTrials<string>> {
+  const directory = await writeChart(work, { name: `t${++count}`, version: "1.0.0" }, files);
+  return ChartTrials.open(directory, {}, ({ text }) => text.trim());
 }
 
 const set = (path: string) => settingOf(path.split("."), true);
@@ -80,7 +81,7 @@ test("a switch that is on by default says nothing new", async () => {
 test("what was explored is not explored once more, what was only rendered is", async () => {
   const branch = (name: string): string => `a: 1\n{{ if .Values.${name} }}image: ${name}:1\n{{ end }}`;
   const trials = await trialsOf({ "templates/a.yaml": branch("a"), "templates/b.yaml": branch("b") });
-  const explored = (settings: Parameters<ChartTrials["render"]>[0]): readonly string[] => {
+  const explored = (settings: Parameters<ChartTrials<string>["render"]>[0]): readonly string[] => {
     const texts: string[] = [];
     trials.render(settings, { onBranch: ({ text }) => texts.push(text.trim()) });
     return texts;
@@ -101,10 +102,7 @@ test("what an explored branch changes shows in no render", async () => {
     "templates/z.yaml":
       '{{ if .Values.a.up }}{{ $_ := set .Values.a "size" 2 }}{{ $_ := set .Values.a "more" (dict) }}{{ $_ := set . "made" 1 }}text: 1{{ end }}',
   });
-  const shown = () => trials.render([], { onBranch: () => {} }).manifests.map(({ text }) => text.trim());
+  const shown = () => trials.render([], { onBranch: () => {} }).seen;
   assert.deepEqual([shown(), shown()], [["size: 1"], ["size: 1"]]);
-  assert.deepEqual(
-    trials.render([set("a.up")]).manifests.map(({ text }) => text.trim()),
-    ["size: 2 map[] 1", "text: 1"],
-  );
+  assert.deepEqual(trials.render([set("a.up")]).seen, ["size: 2 map[] 1", "text: 1"]);
 });

@@ -11,6 +11,7 @@ import {
   type RenderOptions,
 } from "../../../lib/helm/index.ts";
 import { readChart } from "../../../lib/helm/render/chart.ts";
+import { ManifestReader } from "../../../lib/helm/render/manifests.ts";
 import { renderChart } from "../../../lib/helm/render/render-chart.ts";
 import { Budget } from "../../../lib/template/index.ts";
 import { writeChart } from "../../fixtures/chart-directory.ts";
@@ -196,7 +197,8 @@ test("schemas that would take for ever are refused, with the reason", async () =
   for (const [schema, why] of cases) {
     const chart = await readChart(await write({ "values.schema.json": schema }));
     const budget = new Budget({ operations: 1_000_000 });
-    assert.throws(() => renderChart(chart, { values: new Map(), budget }), { message: why });
+    const reader = new ManifestReader(() => undefined, false);
+    assert.throws(() => renderChart(chart, { values: new Map(), reader, budget }), { message: why });
   }
 });
 
