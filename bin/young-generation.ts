@@ -11,4 +11,4 @@ setFlagsFromString("--semi-space-growth-factor=1");
  * Megabytes with which that part begins, and stays, in threads that are started from here on. They render charts: with 1 MB,
  * most of what a chart makes lives long enough to be taken for lasting, and costs a tenth more time.
  */
-setFlagsFromString("--min-semi-space-size=4");
+setFlagsFromString("--min-semi-space-size=8");

@@ -9,6 +9,7 @@ import {
   chartOnDisk,
   describeDefect,
   type ExploreOptions,
+  endFinding,
   type Findings,
   findClusterImage,
   findImages,
@@ -98,7 +99,10 @@ async function imagesOfCharts(
       return { images: [], unresolved: [{ chart, reason: error.message }] };
     }
   };
-  return uniteFindings(await concurrently(charts, CHARTS_AT_ONCE, listOne, signal));
+  const found = await concurrently(charts, CHARTS_AT_ONCE, listOne, signal);
+  // what is made of many findings takes memory too
+  if (charts.length > 1) await endFinding(finder);
+  return uniteFindings(found);
 }
 
 async function openChart(chart: string, { registries }: ImagesPorts, signal: AbortSignal) {

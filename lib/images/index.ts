@@ -4,6 +4,7 @@ export {
   type ChartFinder,
   chartInRegistry,
   chartOnDisk,
+  endFinding,
   imagesOfChart,
   type ListedChart,
   type ListedImages,
