@@ -9,7 +9,6 @@ import {
   chartOnDisk,
   describeDefect,
   type ExploreOptions,
-  endFinding,
   type Findings,
   findClusterImage,
   findImages,
@@ -99,10 +98,7 @@ async function imagesOfCharts(
       return { images: [], unresolved: [{ chart, reason: error.message }] };
     }
   };
-  const found = await concurrently(charts, CHARTS_AT_ONCE, listOne, signal);
-  // what is made of many findings takes memory too
-  if (charts.length > 1) await endFinding(finder);
-  return uniteFindings(found);
+  return uniteFindings(await concurrently(charts, CHARTS_AT_ONCE, listOne, signal));
 }
 
 async function openChart(chart: string, { registries }: ImagesPorts, signal: AbortSignal) {

@@ -206,11 +206,6 @@ export async function imagesOfChart(
   };
 }
 
-/** Give back what finding images in charts takes besides the findings. The next chart takes it anew. */
-export async function endFinding({ renderer: { inProcess } }: ChartFinder): Promise<void> {
-  if (inProcess !== undefined) await (await import("./optional/threads.ts")).endThreads(inProcess);
-}
-
 /** The type of a chart of which nothing can be installed. */
 const LIBRARY = "library";
 const nothing: Findings = { images: [], unresolved: [] };

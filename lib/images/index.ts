@@ -4,7 +4,6 @@ export {
   type ChartFinder,
   chartInRegistry,
   chartOnDisk,
-  endFinding,
   imagesOfChart,
   type ListedChart,
   type ListedImages,

@@ -71,11 +71,6 @@ export class WorkerPool {
     }
   }
 
-  /** End the workers that have nothing to do, and give their memory back. The next jobs start others. */
-  async endIdle(): Promise<void> {
-    await Promise.all(this.#idle.splice(0).map((worker) => worker.terminate()));
-  }
-
   #next(): void {
     while (this.#waiting.length > 0 && this.#running < this.#options.size) {
       this.#running++;

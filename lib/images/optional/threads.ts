@@ -24,11 +24,6 @@ export async function findOnThread(
   return answer(question);
 }
 
-/** End the threads, which hold most of the memory, where no other chart is to come soon. */
-export async function endThreads(settings: InProcess): Promise<void> {
-  await pools.get(settings)?.pool?.endIdle();
-}
-
 const pools = new WeakMap<InProcess, { readonly pool: WorkerPool | undefined }>();
 
 function poolOf(settings: InProcess): WorkerPool | undefined {

@@ -102,12 +102,3 @@ for (const [wish, cause] of [
     assert.equal(asAnswer(await next).value, 3);
   });
 }
-
-test("idle workers are ended when somebody asks for it, and the next message starts another", async () => {
-  const two = pool();
-  const first = asAnswer(await two.run({ value: 1 }));
-  await two.endIdle();
-  const second = asAnswer(await two.run({ value: 2 }));
-  assert.equal(second.value, 2);
-  assert.notEqual(second.threadId, first.threadId);
-});
