@@ -1,4 +1,3 @@
-import "./young-generation.ts";
 import { join } from "node:path";
 import { functions, isFunctionName } from "../functions/index.ts";
 import { compose } from "../lib/compose.ts";
@@ -7,6 +6,7 @@ import { RejectedError } from "../lib/errors.ts";
 import { createLog } from "../lib/runtime/index.ts";
 import { type ExitStatus, runJob } from "../lib/runtime/job.ts";
 import { openTelemetry } from "../lib/telemetry/index.ts";
+import { keepYoungGeneration } from "./young-generation.ts";
 
 // Runs the function named by FUNCTION_TARGET on the event a JobSink mounted: what a Job of it runs.
 const log = createLog();
@@ -24,6 +24,7 @@ async function main({ FUNCTION_TARGET = "", K_EVENT_PATH = "/etc/jobsink-event" 
   const config = await loadConfig(process.env);
   const eventFile = join(K_EVENT_PATH, "event");
   const telemetry = await openTelemetry(process.env, log);
+  keepYoungGeneration();
   const status = await runJob(fn, compose(config, { log, telemetry }), {
     eventFile,
     sink: config.sink,

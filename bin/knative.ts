@@ -1,4 +1,3 @@
-import "./young-generation.ts";
 import { functions, isFunctionName } from "../functions/index.ts";
 import { compose } from "../lib/compose.ts";
 import { loadConfig, withAdapterArguments } from "../lib/config/index.ts";
@@ -6,6 +5,7 @@ import { RejectedError } from "../lib/errors.ts";
 import { createLog } from "../lib/runtime/index.ts";
 import { serveFunction } from "../lib/runtime/knative.ts";
 import { openTelemetry } from "../lib/telemetry/index.ts";
+import { keepYoungGeneration } from "./young-generation.ts";
 
 // Serves the function named by FUNCTION_TARGET on PORT: what a Knative Service runs.
 const log = createLog();
@@ -27,6 +27,7 @@ async function main(): Promise<void> {
   const telemetry = await openTelemetry(env, log);
   const deps = compose(await loadConfig(env), { log, telemetry });
   const served = await serveFunction(fn, deps, { port: Number(PORT), drainSeconds: Number(STOWAGE_DRAIN_SECONDS) });
+  keepYoungGeneration();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, async () => {
       await served.drain();

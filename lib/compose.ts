@@ -37,7 +37,7 @@ export function compose(
     store: () => openConfiguredStore(config, config.store),
     stores: async () => (url) => openConfiguredStore(config, url),
     registries: () => openConfiguredRegistries(config, endpoints, patient),
-    renderer: openChartRenderer,
+    renderer: async () => (await import("./helm/index.ts")).openChartRenderer(),
     kube: openConfiguredKube,
     secrets: async () => readSecret,
     publish: async () => publish ?? publishTo(config.sink),
@@ -69,17 +69,6 @@ export function compose(
 async function openConfiguredStore(config: Config, url: string): Promise<Ports["store"]> {
   const { openStore } = await import("./store/index.ts");
   return openStore(url, { buckets: config.stores, secret: readSecret });
-}
-
-/** Ours; a helm that happens to be there renders what ours breaks at. */
-async function openChartRenderer(): Promise<Ports["renderer"]> {
-  const { findHelm, openHelmRenderer, openRenderer } = await import("./helm/index.ts");
-  return openRenderer({
-    async fallback() {
-      const helm = await findHelm();
-      return helm === undefined ? undefined : openHelmRenderer(helm);
-    },
-  });
 }
 
 /** The variable that every Kubernetes client knows wins over the service account of a pod. */

@@ -74,11 +74,12 @@ const may: Readonly<Record<string, readonly string[]>> = {
  * Entrances besides a folder's index.ts: hosts, each with an SDK that the others must not load; the functions for
  * templates, which few of the template engine's users need; the reader of image lists, which mirrors start without all that
  * charts need; what renders charts, which threads load and those who have threads do not; what starts such a thread, before
- * all else is loaded; what it begins with.
+ * all else is loaded; what it begins with; the log, which a command line opens when it has something to say.
  */
 const entrances: readonly string[] = [
   "lib/runtime/knative.ts",
   "lib/runtime/job.ts",
+  "lib/runtime/log.ts",
   "lib/runtime/local/index.ts",
   "lib/template/functions/index.ts",
   "lib/cli/prepare.ts",

@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
@@ -29,17 +29,55 @@ const lazyHttp: Plugin = {
   },
 };
 
-/** Of a face, only those modules are taken in of which something is used: no module of lib/ does anything when it is loaded. */
-const fromFaces: Plugin = {
-  name: "from-faces",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.?\// }, ({ path, importer, resolveDir }) =>
-      importer.startsWith(join(root, "lib") + sep)
-        ? { path: resolve(resolveDir, path), sideEffects: false }
-        : undefined,
-    );
+/**
+ * What is imported from the face of a folder is imported from where the face has it. Parts are made of what files import:
+ * whoever uses one function of a face would load all of the folder.
+ */
+const pastFaces: Plugin = {
+  name: "past-faces",
+  setup({ onLoad }) {
+    const named = /^import \{([^}]*)\} from "(\.[^"]*\/index\.ts)";$/gm;
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      if (!path.startsWith(root + sep) || path.includes("node_modules")) return undefined;
+      const text = await readFile(path, "utf8");
+      const faces = new Map<string, Face>();
+      for (const [, , face] of text.matchAll(named)) faces.set(face!, await readFace(resolve(dirname(path), face!)));
+      const contents = text.replace(named, (_, names: string, face: string) =>
+        values(names)
+          .map((name) => `import { ${name} } from "${placeOf(name, faces.get(face)!, face)}";`)
+          .join(" "),
+      );
+      return { contents, loader: "ts" };
+    });
   },
 };
+
+interface Face {
+  /** The file of each name that is exported by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The file of all other names. */
+  readonly rest: string | undefined;
+}
+
+async function readFace(face: string): Promise<Face> {
+  const text = await readFile(face, "utf8");
+  const files = [...text.matchAll(/^export \{([^}]*)\} from "([^"]+)";$/gm)].flatMap(([, names, file]) =>
+    values(names!).map((name) => [name, file!] as const),
+  );
+  return { files: new Map(files), rest: /^export \* from "([^"]+)";$/m.exec(text)?.[1] };
+}
+
+const placeOf = (name: string, { files, rest }: Face, face: string): string => {
+  const file = files.get(name.split(" as ", 1)[0]!) ?? rest;
+  return file === undefined ? face : join(dirname(face), file).replace(/^(?!\.)/, "./");
+};
+
+/** The names of an import or export that are there at run time. */
+const values = (names: string): readonly string[] =>
+  names
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "" && !name.startsWith("type "));
 
 /**
  * One part for every `import()`, and for what several have in common: nothing to install, and a process reads only what it
@@ -60,7 +98,7 @@ const options = {
   },
   // ali-oss asks for it inside of a try, to use it where it is installed
   external: ["proxy-agent"],
-  plugins: [lazyHttp],
+  plugins: [lazyHttp, pastFaces],
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
@@ -69,7 +107,7 @@ export async function buildMains(outdir: string): Promise<Readonly<Record<Main, 
   const parts = { ...options, absWorkingDir: root, outdir };
   await build({ ...parts, entryPoints: mains.map(entryPoint) });
   // parts of their own: each thread loads all of its parts, and those of the mains hold what a thread does not use
-  await build({ ...parts, entryPoints: workers.map(entryPoint), plugins: [...parts.plugins, fromFaces] });
+  await build({ ...parts, entryPoints: workers.map(entryPoint) });
   return Object.fromEntries(names.map((name) => [name, join(outdir, `${name}.mjs`)])) as Record<Main, string>;
 }
 

@@ -20,12 +20,12 @@ export const bundle: Verb = async (args, surroundings) => {
     },
     { min: 1 },
   );
-  const { env, log, signal } = surroundings;
+  const { env, signal } = surroundings;
   const file = positionals[0]!;
   const described = readRelease(await readText(file));
   const release = values.split === undefined ? described : checkRelease({ ...described, split: values.split });
   const { config } = await loadLocalConfig(env, values);
-  const deps = compose(config, { log, patient: true });
+  const deps = compose(config, { log: await surroundings.log(), patient: true });
   const ports = await deps.ports(["secrets", "store", "stores", "registries", "renderer"]);
   // what the configuration says is for all bundles: an exact package has no place for a signature
   const configured = release.package.exact ? undefined : config.bundles.signingKey;

@@ -27,10 +27,10 @@ const WORTH_TELLING_MS = 4000;
  */
 export const copyList: Verb = async (args, surroundings) => {
   const { values, lists, to, rename } = readCommand(args);
-  const { env, log, signal } = surroundings;
+  const { env, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
   // not patient: the mirror waits by itself
-  const { registries } = await compose(config, { log }).ports(["registries"]);
+  const { registries } = await compose(config, { log: await surroundings.log() }).ports(["registries"]);
   const { from, references, "dry-run": dryRun } = values;
   const form: ListForm = references ? "reference" : "project";
   const projects = values.project.length > 0 ? values.project : config.lists.projects;

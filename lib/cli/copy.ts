@@ -34,9 +34,9 @@ export const copyVerb: Verb = async (args, surroundings) => {
   );
   if (positionals.length < 2) throw new UsageError("a source and a destination are needed");
   const [from, to] = positionals.map(readPlace) as [Place, Place];
-  const { env, log, signal } = surroundings;
+  const { env, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
-  const { registries } = await compose(config, { log, patient: true }).ports(["registries"]);
+  const { registries } = await compose(config, { log: await surroundings.log(), patient: true }).ports(["registries"]);
   await using opened = await openSourcePlace(from, registries);
   const isRehearsal = values["dry-run"];
   const destination = await (isRehearsal ? rehearseDestination : openDestination)(to, registries);

@@ -1,11 +1,12 @@
-import { compose } from "../compose.ts";
-import type { Renderer } from "../helm/index.ts";
-import { type ChartFinder, checkPresence, type ExploreOptions } from "../images/index.ts";
+import { isConfigured } from "../config/index.ts";
+import { openChartRenderer } from "../helm/index.ts";
+import type { ChartFinder, ExploreOptions } from "../images/index.ts";
 import { readArguments, UsageError } from "./arguments.ts";
+import type { ListOutcome } from "./images-compared.ts";
 import { type ImagesInput, imagesOfInput, inputKinds } from "./images-input.ts";
-import { imagesFormats, lockAndCompare, remarksOn } from "./images-output.ts";
-import { loadLocalConfig } from "./local-config.ts";
-import { print, type Surroundings, type Verb } from "./verb.ts";
+import { imagesFormats, remarksOn } from "./images-output.ts";
+import type { ConfiguredPorts } from "./images-ports.ts";
+import { print, type Verb } from "./verb.ts";
 
 /**
  * Print the images of charts, releases, manifests, OEM addon files or cluster images. Exit status 1 when the list may be
@@ -13,24 +14,31 @@ import { print, type Surroundings, type Verb } from "./verb.ts";
  */
 export const images: Verb = async (args, surroundings) => {
   const { input, format, form, ...wanted } = readCommand(args);
-  const { env, log, signal, stderr } = surroundings;
-  const { config } = await loadLocalConfig(env, wanted);
-  const deps = compose(config, { log, patient: true });
-  const { registries } = await deps.ports(["registries"]);
+  const { env, signal, stderr } = surroundings;
+  let opened: Promise<ConfiguredPorts> | undefined;
+  const configured = (): Promise<ConfiguredPorts> => {
+    opened ??= import("./images-ports.ts").then(({ openConfigured }) => openConfigured(surroundings, wanted));
+    return opened;
+  };
+  const registries = async () => (await configured()).registries;
+  // where nothing is configured, nothing can be wrong with it, and a chart on disk needs none of it
+  const hosts = isConfigured(env, wanted.config) ? (await configured()).hosts : [];
   const finder = async (): Promise<ChartFinder> => {
-    const { renderer } = await deps.ports(["renderer"]);
-    if (wanted.crossCheck) return { renderer, crossCheck: await openHelm(log) };
-    if (wanted.data === undefined) return { renderer };
-    const { store } = await deps.ports(["store"]);
-    const onDamaged = (key: string, { message }: Error) => log.warn({ key, reason: message }, "made it anew");
-    return { renderer, kept: { store, onDamaged } };
+    const renderer = openChartRenderer();
+    if (wanted.crossCheck) {
+      const { openHelm } = await import("./images-ports.ts");
+      return { renderer, crossCheck: await openHelm(surroundings) };
+    }
+    return wanted.data === undefined ? { renderer } : { renderer, kept: await (await configured()).kept() };
   };
 
   const selected = await imagesOfInput(input, { registries, finder }, signal);
-  const hosts = config.registries.map(({ host }) => host);
-  const findings = await checkPresence(selected.findings, registries, hosts, signal);
+  const request = { ...wanted, ...form, hosts };
+  const asks = hosts.length > 0 || wanted.lock !== undefined || wanted.diff !== undefined;
+  const { findings, difference, problems }: ListOutcome = asks
+    ? await (await import("./images-compared.ts")).checkAndCompare(selected.findings, request, registries, signal)
+    : { findings: selected.findings, problems: [] };
   const listed = { ...selected, findings };
-  const { difference, problems } = await lockAndCompare(listed, { ...wanted, ...form }, registries, signal);
   await print(surroundings, format({ ...listed, difference }, form));
   for (const line of [...remarksOn(listed), ...problems]) stderr.write(`stowage images: ${line}\n`);
   return findings.unresolved.length + problems.length === 0 ? 0 : 1;
@@ -78,12 +86,6 @@ function readCommand(args: readonly string[]) {
   const stripRegistry = values["strip-registry"] && !isOem;
   const form = { stripRegistry, sorted: !isOem, hostless: isOem || stripRegistry };
   return { input, format, form, lock, diff, data, config, crossCheck: values["cross-check"] };
-}
-
-/** The real helm, fetched on first use. */
-async function openHelm(log: Surroundings["log"]): Promise<Renderer> {
-  const { ensureHelm, openHelmRenderer } = await import("../helm/index.ts");
-  return openHelmRenderer(await ensureHelm((line) => log.info({}, line)));
 }
 
 interface ChartValues {

@@ -15,9 +15,9 @@ export const indexVerb: Verb = async (args, surroundings) => {
   );
   const [, host = "", prefix = ""] = /^docker:\/\/([^/]+)\/?(.*)$/.exec(positionals[0]!) ?? [];
   if (!isHost(host)) throw new UsageError(`a registry is docker://HOST[/PREFIX], not "${positionals[0]}"`);
-  const { env, log, signal } = surroundings;
+  const { env, signal } = surroundings;
   const { config } = await loadLocalConfig(env, values);
-  const { registries } = await compose(config, { log, patient: true }).ports(["registries"]);
+  const { registries } = await compose(config, { log: await surroundings.log(), patient: true }).ports(["registries"]);
   const { yaml, problems, conflicts } = await buildIndex(host, prefix, registries, signal);
   if (values.out === undefined) await print(surroundings, yaml);
   else await writeFile(values.out, yaml);

@@ -85,6 +85,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   }
   try {
     const run = await verb.load();
+    surroundings.onLoaded?.();
     return await run(rest, surroundings);
   } catch (error) {
     if (error instanceof UsageError) {

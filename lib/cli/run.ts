@@ -16,7 +16,7 @@ export const run: Verb = async (args, surroundings) => {
     { event: { type: "string" }, data: { type: "string" }, config: { type: "string" } },
     { min: 1 },
   );
-  const { functions, log, env, signal, stderr } = surroundings;
+  const { functions, env, signal, stderr } = surroundings;
   const [name = ""] = positionals;
   const load = Object.hasOwn(functions, name) ? functions[name] : undefined;
   if (load === undefined) {
@@ -29,6 +29,7 @@ export const run: Verb = async (args, surroundings) => {
   };
   const { config } = await loadLocalConfig(env, values);
   const { default: fn } = await load();
+  const log = await surroundings.log();
   const telemetry = await openTelemetry(env, log);
   const outcome = await invoke(fn, event, compose(config, { log, publish, telemetry }), signal);
   await telemetry?.close();

@@ -30,7 +30,7 @@ export const up: Verb = async (args, surroundings) => {
     "storage-registry-repo": { type: "string" },
     "storage-registry-scheme": { type: "string" },
   });
-  const { log, functions, signal } = surroundings;
+  const { functions, signal } = surroundings;
   const env = withAdapterArguments(
     surroundings.env,
     (["storage", "storage-registry-repo", "storage-registry-scheme"] as const)
@@ -40,6 +40,7 @@ export const up: Verb = async (args, surroundings) => {
   const port = readPort(values.port, "port");
   const registryPort = readPort(values["registry-port"], "registry-port");
   const { config, directory, secretFile } = await loadLocalConfig(env, values);
+  const log = await surroundings.log();
   if (!LOOPBACK.test(values.host)) {
     log.warn(
       { host: values.host },

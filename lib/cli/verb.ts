@@ -10,10 +10,13 @@ export interface Surroundings {
   readonly stdout: Writable;
   /** Progress, logs and the reason of a failure. */
   readonly stderr: Writable;
-  readonly log: Log;
+  /** Opened when something asks for it: most commands have nothing to log. */
+  readonly log: () => Promise<Log>;
   readonly functions: Readonly<Record<string, () => Promise<{ readonly default: AnyFunction }>>>;
   /** Directory of the trigger files. */
   readonly triggers: string;
+  /** Told when a verb is loaded, before it begins. */
+  readonly onLoaded?: () => void;
   /** Aborted when the user or the system wants the command to end. */
   readonly signal: AbortSignal;
 }

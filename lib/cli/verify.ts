@@ -12,9 +12,9 @@ export const verify: Verb = async (args, surroundings) => {
     { base: { type: "string" }, key: { type: "string" }, config: { type: "string" } },
     { min: 1 },
   );
-  const { env, log, signal, stderr } = surroundings;
+  const { env, signal, stderr } = surroundings;
   const { config } = await loadLocalConfig(env, { config: values.config });
-  const { stores } = await compose(config, { log, patient: true }).ports(["stores"]);
+  const { stores } = await compose(config, { log: await surroundings.log(), patient: true }).ports(["stores"]);
   const signature = values.key === undefined ? undefined : readSignatureCheck(await readText(values.key));
   const bundle = await openBundlePlace(positionals[0]!, stores, signal);
   const base = values.base === undefined ? undefined : await openBundlePlace(values.base, stores, signal);

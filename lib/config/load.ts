@@ -1,8 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { RejectedError } from "../errors.ts";
 import { withAdapterSettings } from "./adapter-settings.ts";
-import { type Config, configSchema } from "./schema.ts";
+import type { Config } from "./schema.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,22 +26,21 @@ export async function loadConfig(
   env: Environment,
   { file = env["STOWAGE_CONFIG"], defaults = {} }: LoadOptions = {},
 ): Promise<Config> {
-  const given = file === undefined || file === "" ? {} : await readFrom(file);
+  const given = isNamed(file) ? await readFrom(file) : {};
+  const { checkConfig } = await import("./check.ts");
   return checkConfig(isMap(given) ? withEnvironment({ ...defaults, ...given }, env) : given, file);
 }
 
-/** Check a configuration at hand. @throws RejectedError CONFIG_INVALID */
-export function checkConfig(given: unknown, file?: string): Config {
-  const parsed = configSchema.safeParse(given);
-  if (parsed.success) return deepFreeze(parsed.data);
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${path.length === 0 ? "" : `${path.join(".")}: `}${message}`,
-  );
-  throw new RejectedError(
-    "CONFIG_INVALID",
-    `Cannot use configuration${file ? ` "${file}"` : ""}: ${problems.join("; ")}`,
-  );
-}
+/**
+ * Whether a file or the environment says anything besides where credentials are looked for. Where nothing is said, nothing
+ * can be wrong, and {@linkcode loadConfig} may wait until something needs the configuration.
+ *
+ * @throws RejectedError CONFIG_INVALID as {@linkcode loadConfig} does for the settings of oci-chartrepo
+ */
+export const isConfigured = (env: Environment, file = env["STOWAGE_CONFIG"]): boolean =>
+  isNamed(file) || Object.keys(withEnvironment({}, env)).some((field) => field !== "credentials");
+
+const isNamed = (file: string | undefined): file is string => file !== undefined && file !== "";
 
 /** Most hosts are configured by the environment alone: they need not load a YAML reader to start. */
 const readFrom = async (file: string): Promise<unknown> => (await import("./read-file.ts")).readConfigFile(file);
@@ -73,8 +71,3 @@ const usualCredentials = (env: Environment): readonly string[] => [
   join(env["HOME"] ?? homedir(), ".docker", "config.json"),
   "/etc/secret/dockerconfigjson",
 ];
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part);
-  return Object.freeze(value);
-}

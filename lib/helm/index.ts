@@ -2,6 +2,7 @@ export { ensureHelm, findHelm } from "./binary.ts";
 export { type ChartArtifact, type ChartMetadata, isChart, openChart, readChartArtifact } from "./chart-artifact.ts";
 export { type ChartOnDisk, type ChartPlace, readChartOnDisk } from "./chart-on-disk.ts";
 export { changedCharts, chartReference, type OpenedChart, openChartReference } from "./chart-reference.ts";
+export { openChartRenderer } from "./chart-renderer.ts";
 export { openHelmRenderer } from "./helm-renderer.ts";
 export { Announcement, toData } from "./index/announce.ts";
 export { textKey } from "./index/assemble.ts";

@@ -1,15 +1,13 @@
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, readFileSync, statSync } from "node:fs";
+import { createWriteStream, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RejectedError } from "../errors.ts";
 import type { ChartOnDisk, ChartPlace, OpenedChart, Renderer, RenderOptions } from "../helm/index.ts";
-import { type Digest, digestOf } from "../oci/index.ts";
-import { findImages } from "./find.ts";
+import type { Digest } from "../oci/index.ts";
 import { type Findings, uniteFindings } from "./finding.ts";
-import { type FindingsStore, findingsKey, keptFindings } from "./findings-cache.ts";
+import type { FindingsStore } from "./findings-cache.ts";
 import type { ExploreOptions } from "./optional/explore.ts";
 import { sourceOfTemplate } from "./template-path.ts";
 
@@ -39,7 +37,7 @@ type ChartHead = Omit<ChartOnDisk, "path">;
 export async function chartOnDisk(path: string): Promise<ListedChart> {
   const isDirectory = isDirectoryAt(path);
   return {
-    digest: async () => (isDirectory ? undefined : digestOfFile(path)),
+    digest: async () => (isDirectory ? undefined : (await import("./kept-profile.ts")).digestOfFile(path)),
     describe: () => readHead({ path }),
     withFile: (use) => use(path),
   };
@@ -143,39 +141,8 @@ async function listProfile(
   };
   const digest = kept === undefined || crossCheck !== undefined ? undefined : await chart.digest();
   if (kept === undefined || digest === undefined) return { findings: await find(signal) };
-  const key = findingsKey(digest, { renderer: renderer.version, ...(await contentsOf(profile)) });
-  return { key, findings: await keptFindings(kept, key, find, signal) };
-}
-
-/** What a chart is rendered with, by content: a values file may change under its name. What is not said is left out. */
-async function contentsOf({ signal: _, valuesFiles = [], setFile = [], ...profile }: ExploreOptions): Promise<object> {
-  const digests = await Promise.all(valuesFiles.map(digestOfFile));
-  const files = await Promise.all(
-    setFile.map(async (pair) => {
-      const at = pair.indexOf("=") + 1;
-      return [pair.slice(0, at), await digestOfFile(pair.slice(at))];
-    }),
-  );
-  const said = Object.entries({ ...profile, valuesFiles: digests, setFile: files })
-    .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(said);
-}
-
-/** Bytes of a file that is hashed without waiting: most archives are smaller, and the thread pool costs more than they do. */
-const AT_ONCE = 4 * 1024 * 1024;
-
-async function digestOfFile(path: string): Promise<Digest> {
-  try {
-    const status = statSync(path);
-    if (status.isFile() && status.size <= AT_ONCE) return digestOf(readFileSync(path));
-    const hash = createHash("sha256");
-    for await (const chunk of createReadStream(path)) hash.update(chunk);
-    return `sha256:${hash.digest("hex")}`;
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new RejectedError("CHART_UNRENDERABLE", `Cannot read "${path}": ${why}`, { cause: error });
-  }
+  const { findingsOfProfile } = await import("./kept-profile.ts");
+  return findingsOfProfile(kept, { digest, profile, renderer: renderer.version }, find, signal);
 }
 
 /**
@@ -244,6 +211,7 @@ async function imagesOfRender(
   renderer: Renderer,
   options: RenderOptions,
 ): Promise<Findings> {
+  const { findImages } = await import("./find.ts");
   const templates = await renderer.render(path, options);
   const manifests = templates.map((template) => ({
     ...sourceOfTemplate(template.path, name, version),

@@ -56,13 +56,6 @@ export { readManifests } from "./read-manifests.ts";
 export { imagesNamedBy, listRelease, openCharts, type ReleaseCharts, type ReleaseImages } from "./release-images.ts";
 export { countChanges, type ReleaseDifference, type ReleaseName, releaseKeys } from "./release-lists.ts";
 export { imageRules, type RuleName } from "./rules.ts";
-export {
-  checkSelection,
-  noRules,
-  readSelection,
-  type Selected,
-  type Selection,
-  select,
-  selectionSchema,
-} from "./selection.ts";
+export { noRules, type Selected, select } from "./selection.ts";
+export { checkSelection, readSelection, type Selection, selectionSchema } from "./selection-rules.ts";
 export { findShimImages } from "./shim.ts";

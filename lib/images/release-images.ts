@@ -7,7 +7,8 @@ import { readImages } from "./image-list.ts";
 import { describeDefect, type ListInput, readLists } from "./list-file.ts";
 import type { ListForm } from "./list-line.ts";
 import type { ExploreOptions } from "./optional/explore.ts";
-import { noRules, type Selected, type Selection, select } from "./selection.ts";
+import { noRules, type Selected, select } from "./selection.ts";
+import type { Selection } from "./selection-rules.ts";
 
 /** What a release description says about its images, besides naming charts. */
 export interface ReleaseImages {

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { RejectedError } from "../errors.ts";
+import type { Digest } from "./digest.ts";
 
-/** A content digest: `sha256:` and 64 lower-case hex digits. The only algorithm stowage writes or accepts. */
-export type Digest = `sha256:${string}`;
+export { type Digest, hexOf, isDigest, parseDigest } from "./digest.ts";
 
 /** https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md#image-index-property-descriptions */
 export interface Platform {
@@ -24,21 +23,8 @@ export interface Descriptor {
   readonly artifactType?: string | undefined;
 }
 
-const DIGEST = /^sha256:[a-f0-9]{64}$/;
-
-export const isDigest = (text: string): text is Digest => DIGEST.test(text);
-
-/** @throws RejectedError DIGEST_INVALID */
-export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw new RejectedError("DIGEST_INVALID", `Cannot read digest "${text.slice(0, 100)}"`);
-  return text;
-}
-
 export const digestOf = (bytes: Uint8Array | string): Digest =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-
-/** The hex part, as file names and chart indexes carry it. */
-export const hexOf = (digest: Digest): string => digest.slice("sha256:".length);
 
 /** Describe bytes at hand. */
 export const describe = (

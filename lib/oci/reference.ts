@@ -1,5 +1,5 @@
 import { RejectedError } from "../errors.ts";
-import { type Digest, isDigest } from "./descriptor.ts";
+import { type Digest, isDigest } from "./digest.ts";
 
 /** A normalised image reference: who it is, never how somebody spelled it. */
 export interface Reference {

@@ -17,13 +17,14 @@ export interface Given {
   readonly signal?: AbortSignal;
   /** Directory of trigger files; default: the project's. */
   readonly triggers?: string;
+  readonly onLoaded?: () => void;
   /** Called when something appears on standard output. */
   readonly onOutput?: () => void;
 }
 
 /** Run the command line in this process, as bin/stowage.ts would. */
 export async function stowage(args: readonly string[], given: Given = {}): Promise<Ended> {
-  const { stdin = "", env = {}, signal, triggers = "triggers", onOutput } = given;
+  const { stdin = "", env = {}, signal, triggers = "triggers", onLoaded, onOutput } = given;
   const log = collectingLog();
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   if (onOutput) stdout.once("data", onOutput);
@@ -33,9 +34,10 @@ export async function stowage(args: readonly string[], given: Given = {}): Promi
     stdin: Readable.from([stdin]),
     stdout,
     stderr,
-    log,
+    log: async () => log,
     functions,
     triggers,
+    ...(onLoaded && { onLoaded }),
     signal: signal ?? new AbortController().signal,
   });
   stdout.end();

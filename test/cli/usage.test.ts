@@ -64,3 +64,13 @@ test("a configuration that is not valid stops every verb that reads it", async (
     assert.match(stderr, /CONFIG_INVALID/);
   }
 });
+
+test("the host is told once that a verb is loaded, before it begins, and of no verb that is not", async () => {
+  let told = 0;
+  const onLoaded = (): void => void told++;
+  await stowage(["images", "--help"], { onLoaded });
+  await stowage(["nonsense"], { onLoaded });
+  assert.equal(told, 0);
+  const { status } = await stowage(["images"], { onLoaded });
+  assert.deepEqual([status, told], [2, 1]);
+});

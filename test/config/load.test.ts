@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { checkConfig, loadConfig } from "../../lib/config/index.ts";
+import { checkConfig, isConfigured, loadConfig } from "../../lib/config/index.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "stowage-config-"));
 after(() => rm(directory, { recursive: true, force: true }));
@@ -105,4 +105,21 @@ test("rules of mirrors: renames of first parts of paths, targets that must be em
   ]) {
     assert.throws(() => checkConfig(wrong), { code: "CONFIG_INVALID" });
   }
+});
+
+test("only where something is said can it be wrong, and does the configuration have to be read", () => {
+  for (const env of [{}, { HOME: "/nowhere", DOCKER_CONFIG: "/here", STOWAGE_CONFIG: "", K_SINK: "" }]) {
+    assert.equal(isConfigured(env), false);
+  }
+  assert.equal(isConfigured({}, "stowage.yaml"), true);
+  for (const name of [
+    "STOWAGE_CONFIG",
+    "STOWAGE_STORE",
+    "K_SINK",
+    "STOWAGE_WEBHOOK_SECRET_FILE",
+    "STOWAGE_STORAGE_REGISTRY_REPO",
+  ]) {
+    assert.equal(isConfigured({ [name]: "something" }), true, name);
+  }
+  assert.throws(() => isConfigured({ STOWAGE_STORAGE: "local" }), { code: "CONFIG_INVALID" });
 });

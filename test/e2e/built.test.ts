@@ -185,16 +185,21 @@ test("a build makes what is started, and parts of it with the licences of what i
   assert.ok(parts.some((file) => file.endsWith(".LEGAL.txt")));
 });
 
-test("threads load no part that they have no use for: no client of registries, nor of stores", async () => {
-  const loaded = new Set<string>();
+/** What is loaded to run `entry`, without what it loads later. */
+async function loadedBy(...entries: readonly string[]): Promise<readonly string[]> {
+  const loaded = new Map<string, string>();
   const load = async (file: string): Promise<void> => {
     if (loaded.has(file)) return;
-    loaded.add(file);
     const source = await readFile(join(dist, file), "utf8");
+    loaded.set(file, source);
     for (const [, part] of source.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) await load(part!);
   };
-  for (const worker of ["render-worker.mjs", "images-worker.mjs"]) await load(worker);
-  const sources = await Promise.all([...loaded].map((file) => readFile(join(dist, file), "utf8")));
+  for (const entry of entries) await load(entry);
+  return [...loaded.values()];
+}
+
+test("threads load no part that they have no use for: no client of registries, nor of stores", async () => {
+  const sources = await loadedBy("render-worker.mjs", "images-worker.mjs");
   assert.ok(sources.some((source) => source.includes("Cannot render chart")));
   assert.deepEqual(
     ["Www-Authenticate", "www-authenticate", "docker-content-digest"].filter((word) =>
@@ -202,6 +207,16 @@ test("threads load no part that they have no use for: no client of registries, n
     ),
     [],
   );
+});
+
+test("what lists the images of a chart on disk loads neither YAML, schemas, logs nor registries beside its thread", async () => {
+  const made = await readdir(dist);
+  const verb = made.filter((name) => /^(command-line|images)-[A-Z0-9]{8}\.mjs$/.test(name));
+  assert.equal(verb.length, 2);
+  const sources = await loadedBy("stowage.mjs", ...verb);
+  assert.ok(sources.some((source) => source.includes("--skip-schema-validation")));
+  const bytes = sources.reduce((sum, source) => sum + source.length, 0);
+  assert.ok(bytes < 60_000, `it loads ${bytes} bytes`);
 });
 
 test("what is made is the same when it is made again", async () => {

@@ -15,10 +15,10 @@ export interface PoolOptions {
 }
 
 /**
- * Most megabytes for new objects: what one job leaves behind mostly fits, and is gone before it is taken for lasting. Where
- * this part of the heap does not grow (bin/young-generation.ts), it stays far below.
+ * Most megabytes for new objects, three times 8: what one job leaves behind mostly fits, and is gone before it is taken for
+ * lasting. Threads of what bin/ starts begin with as much (bin/young-generation.ts).
  */
-const youngGeneration = 96;
+const youngGeneration = 24;
 
 interface Job {
   readonly message: unknown;
