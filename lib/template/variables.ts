@@ -5,16 +5,16 @@ export type ValuePath = readonly (string | number)[];
 
 interface Variable {
   readonly name: string;
-  value: Value;
+  readonly value: Value;
   /** Whether the static type of the value is `interface {}`, as of a list's element: only messages show it. */
-  boxed: boolean;
+  readonly boxed: boolean;
   /** Where in the values of a chart its value was taken from: only explorations ask for it. */
-  origin: ValuePath | undefined;
+  readonly origin: ValuePath | undefined;
 }
 
 /** The variables of one template while it is executed: a stack, since a block's own ones end with it. */
 export class Variables {
-  readonly #stack: Variable[];
+  #stack: Variable[];
 
   constructor(root: Value) {
     this.#stack = [{ name: "$", value: root, boxed: false, origin: undefined }];
@@ -49,10 +49,8 @@ export class Variables {
   }
 
   set(index: number, value: Value, boxed = false): void {
-    const variable = this.#stack[index]!;
-    variable.value = value;
-    variable.boxed = boxed;
-    variable.origin = undefined;
+    const { name } = this.#stack[index]!;
+    this.#stack[index] = { name, value, boxed, origin: undefined };
   }
 
   origin(index: number): ValuePath | undefined {
@@ -60,18 +58,15 @@ export class Variables {
   }
 
   setOrigin(index: number, path: ValuePath): void {
-    this.#stack[index]!.origin = path;
+    this.#stack[index] = { ...this.#stack[index]!, origin: path };
   }
 
-  /** All values as they are now, for `restore`. */
-  snapshot(): readonly Value[] {
-    return this.#stack.map(({ value }) => value);
+  /** All as they are now, for `restore`. */
+  snapshot(): readonly Variable[] {
+    return this.#stack.slice();
   }
 
-  restore(values: readonly Value[]): void {
-    this.reset(values.length);
-    values.forEach((value, i) => {
-      this.#stack[i]!.value = value;
-    });
+  restore(variables: readonly Variable[]): void {
+    this.#stack = variables.slice();
   }
 }

@@ -96,6 +96,12 @@ test("what a branch that is not taken does to variables and maps is undone", () 
   assert.deepEqual([...explored.values.keys()], ["on", "off", "kind", "web", "a-b"]);
 });
 
+test("what a condition reads is told by where its variable is from, whatever a branch before assigned to it", () => {
+  const text = (assign: string): string =>
+    `{{ $x := .Values.web }}{{ if .Values.off }}${assign}{{ end }}{{ if $x.enabled }}y{{ end }}`;
+  assert.deepEqual(formulas(text("{{ $x = .Values.kind }}")), formulas(text("")));
+});
+
 test("what the branches taken do to maps stays, also while others are explored", () => {
   const explored = explore('{{ if .Values.off }}x{{ end }}{{ $_ := set .Values "n" 5 }}{{ .Values.n }}');
   assert.equal(explored.output, "5");
