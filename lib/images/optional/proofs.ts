@@ -22,6 +22,8 @@ interface Outcome {
 export class Proofs {
   readonly #trials: LookedTrials;
   readonly #base: Settings;
+  /** Where nothing is proven, values need not fit schemas: checking them takes time. */
+  readonly #unchecked: Settings;
   readonly #outcomes = new Map<string, Outcome>();
   readonly #shown = new Map<string, { readonly seen: Seen; readonly concerning: LookedTrial["concerning"] }>();
 
@@ -29,6 +31,7 @@ export class Proofs {
   constructor(trials: LookedTrials, base: Settings) {
     this.#trials = trials;
     this.#base = base;
+    this.#unchecked = trials.withoutSchema === undefined ? [] : [trials.withoutSchema];
   }
 
   /**
@@ -93,7 +96,7 @@ export class Proofs {
     let shown = this.#shown.get(key);
     if (shown === undefined) {
       this.#count();
-      const trial = this.#trials.render([...this.#base, ...settings], { tolerant: true });
+      const trial = this.#trials.render([...this.#base, ...settings, ...this.#unchecked], { tolerant: true });
       shown = { seen: imagesIn(trial), concerning: trial.concerning };
       this.#shown.set(key, shown);
     }
