@@ -11,49 +11,43 @@ const reason = z
   .meta({ description: "Why; people read it in reports" });
 const pattern = z.string().trim().min(1).max(512);
 
+const rules = <Shape extends z.ZodRawShape>(shape: Shape, description: string) =>
+  z.array(z.strictObject(shape)).max(10_000).default([]).meta({ description });
+
 /** What people know better than the finder. Strict: a field nobody reads is a mistake somebody should hear about. */
 export const selectionSchema = z.strictObject({
-  include: z
-    .array(
-      z.strictObject({
-        image: pattern
-          .refine((image) => readSpelling(image)?.exact, {
-            error: ({ input }) => `"${input}" is no reference with a tag or digest`,
-          })
-          .meta({ description: "A reference with tag or digest" }),
-        reason,
+  include: rules(
+    {
+      image: pattern
+        .refine((image) => readSpelling(image)?.exact, {
+          error: ({ input }) => `"${input}" is no reference with a tag or digest`,
+        })
+        .meta({ description: "A reference with tag or digest" }),
+      reason,
+    },
+    "Images that no rule finds",
+  ),
+  exclude: rules(
+    {
+      image: pattern
+        .refine((image) => image.includes("*") || readSpelling(image) !== undefined, {
+          error: ({ input }) => `"${input}" is no reference`,
+        })
+        .meta({ description: "A reference; without tag all of its repository; `*` stands for any characters" }),
+      reason,
+    },
+    "Images that are found and not wanted",
+  ),
+  unresolved: rules(
+    {
+      name: pattern.meta({
+        description:
+          "A chart (`web-1.0.0`, `web`, a file) or the text that is no reference; `*` stands for any characters",
       }),
-    )
-    .max(10_000)
-    .default([])
-    .meta({ description: "Images that no rule finds" }),
-  exclude: z
-    .array(
-      z.strictObject({
-        image: pattern
-          .refine((image) => image.includes("*") || readSpelling(image) !== undefined, {
-            error: ({ input }) => `"${input}" is no reference`,
-          })
-          .meta({ description: "A reference; without tag all of its repository; `*` stands for any characters" }),
-        reason,
-      }),
-    )
-    .max(10_000)
-    .default([])
-    .meta({ description: "Images that are found and not wanted" }),
-  unresolved: z
-    .array(
-      z.strictObject({
-        name: pattern.meta({
-          description:
-            "A chart (`web-1.0.0`, `web`, a file) or the text that is no reference; `*` stands for any characters",
-        }),
-        reason,
-      }),
-    )
-    .max(10_000)
-    .default([])
-    .meta({ description: "What may stay unresolved without failing the list" }),
+      reason,
+    },
+    "What may stay unresolved without failing the list",
+  ),
 });
 
 export type Selection = Readonly<z.output<typeof selectionSchema>>;

@@ -36,7 +36,7 @@ function sourceOf({ name, file }: PlacedTemplate): TemplateSource {
   return source;
 }
 
-/** What is executed once and calls for no other render is not held longer than that. */
+/** For one render: what others may call is parsed now, and what is only executed when it is. */
 const sourceOnce = (template: PlacedTemplate): TemplateSource | LateSource =>
   isPartial(template.name) || mayDefine(template.file.bytes)
     ? sourceOf(template)

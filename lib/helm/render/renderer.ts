@@ -8,7 +8,7 @@ import { openChartThreads } from "./chart-threads.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 /** Moves with every change that can make the result another one: findings are cached under it. */
-const VERSION = "stowage 3, renders as helm 4.1.4";
+const VERSION = "stowage 4, renders as helm 4.1.4";
 
 export interface RendererOptions {
   /** Threads that render; 0 renders on the caller's, with the budget as the only bound. Default: one for each core. */
